@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: an OCI image layout with a build cache beside it.
+ *
+ *	oci-layout  index.json          the layout; index.json is derived from refs/
+ *	blobs/sha256/<hex>              0444; layers, configs, manifests, indexes: the truth
+ *	format                          record "varve-store 1", created last at first use
+ *	refs/<hex of sha256(name)>      record: name -> manifest
+ *	cache/<key hex>                 record: build step -> result
+ *	layers/<diff id hex>            record: diff id -> its blobs by compression
+ *	lists/<digest hex>              what a COPY key was made of, to explain a miss
+ *	trees/<diff id hex>/fs          unpacked layer, ready to be an overlay lower
+ *	lock/gc  lock/refs  lock/key/<hex>
+ *	pending/<boot id>/{blobs,cache,layers,lists,trees}/
+ *	                                complete, trusted only by this boot, not yet synced
+ *	stage/<boot id>-<pid>-<random>/ private to one process, which holds a flock on it
+ *	lease/<boot id>-<pid>-<random>  flock'd file naming objects that GC must keep
+ *	trash/<random>                  moved here by GC and deleted without locks
+ *
+ * Blobs are the truth; everything else can be deleted and rebuilt. Nothing is visible under its
+ * name before it is complete, and nothing in `pending` of another boot is ever read: an object
+ * becomes durable when store_commit() has synced the file system once and renamed everything
+ * pending into place. So kill -9 loses nothing of this boot, and a power cut loses nothing that was
+ * acknowledged. Readers look in the final place, in pending, and in the final place again, because
+ * the object may move between two looks.
+ *
+ * Names of things in the store are digests or random; no path in it comes from input. Any number
+ * of processes may use a store. A struct store may be used by forked jobs of the process that
+ * opened it.
+ */
+#ifndef LAYERS_STORE_H
+#define LAYERS_STORE_H
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "layers/digest.h"
+#include "layers/record.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+enum store_flags {
+	STORE_CREATE = 1 << 0,    /* make an empty directory a store */
+	STORE_USERXATTR = 1 << 1, /* overlay metadata in user.overlay.*: inside a user namespace */
+	STORE_FAST = 1 << 2,      /* --durability=fast: store_commit() does not sync */
+};
+
+/* What lives under a digest in the store. */
+enum store_area { STORE_BLOBS, STORE_CACHE, STORE_LAYERS, STORE_LISTS, STORE_TREES };
+
+/* root is an open directory; the store keeps its own descriptor, opened before the first write so
+   that syncfs reports every writeback error since. Collects what dead processes and earlier boots
+   left in stage, pending and lease. A store of a newer format is ERROR_FORMAT and untouched. */
+struct store *store_open(int root, enum store_flags flags, struct error *err);
+/* Removes this process's stage directory and lease. NULL is fine. */
+void store_close(struct store *s);
+DEFINE_CLEANUP(store, struct store *, store_close);
+
+int store_root(const struct store *s);        /* borrowed fd */
+bool store_userxattr(const struct store *s);
+
+/* This process's private directory (borrowed fd), made at first use. In a forked job it is the
+   parent's; use random_name() for entries. */
+int store_stage(struct store *s, struct error *err);
+
+/* --- objects ------------------------------------------------------------------------------- */
+
+/* Opens a blob, record or list file, or the fs directory of a tree. flags are those of open. */
+int store_find(struct store *s, enum store_area area, const struct digest *id, struct error *err);
+bool store_has(struct store *s, enum store_area area, const struct digest *id);
+
+/* Publishes stage/name under id in pending; an object that is already there wins and ours is
+   removed. The file's mode must be final. */
+int store_publish(struct store *s, enum store_area area, const struct digest *id,
+		  const char *stage_name, struct error *err);
+
+/* Records. Reading a missing or damaged one is ERROR_NOT_FOUND. Writing replaces. */
+int store_read_record(struct store *s, enum store_area area, const struct digest *id,
+		      const char *kind, struct record *out, struct error *err);
+int store_write_record(struct store *s, enum store_area area, const struct digest *id,
+		       const char *kind, const struct record *r, struct error *err);
+/* Calls each() for every id of an area, final and pending, once each; stops when it returns <0. */
+int store_each(struct store *s, enum store_area area,
+	       int (*each)(void *user, const struct digest *id, struct error *err), void *user,
+	       struct error *err);
+
+/* --- names --------------------------------------------------------------------------------- */
+
+/* What a name points at. media_type is the manifest's or index's. */
+struct ref {
+	char *name; /* canonical: see layers/name.h; "" for an image without a name */
+	struct digest manifest;
+	uint64_t size;
+	char *media_type;
+	int64_t when; /* seconds since the epoch, when the name was set */
+};
+
+void ref_release(struct ref *r);
+DEFINE_CLEANUP_STRUCT(ref, struct ref, ref_release);
+
+int ref_get(struct store *s, const char *name, struct ref *out, struct error *err);
+/* All of them, sorted by name; the caller releases each and frees the array. */
+int ref_list(struct store *s, struct ref **out, size_t *count, struct error *err);
+/* Removes a name and rewrites index.json, durably. */
+int ref_delete(struct store *s, const char *name, struct error *err);
+
+/* --- commit -------------------------------------------------------------------------------- */
+
+/* Makes everything pending durable with one syncfs, moves it into place, then sets the refs (may
+   be none) and rewrites index.json. After it returned 0 the refs and all they reach survive a power
+   cut. A ref that already holds these values and whose manifest is in its final place costs no
+   sync. An image with name "" is kept under its digest. Blocks on the disk: run it in a job. */
+int store_commit(struct store *s, const struct ref *refs, size_t count, struct error *err);
+
+/* --- protection from GC -------------------------------------------------------------------- */
+
+/* From now until store_close() GC keeps this object and what it reaches. Returns 0 and sets *found
+   to whether it existed. */
+int store_pin(struct store *s, enum store_area area, const struct digest *id, bool *found,
+	      struct error *err);
+
+/* Exclusive lock on a cache key, so that two builds do an identical step once. Returns a
+   descriptor that holds the lock until it is closed; with wait false ERROR_EXISTS if somebody else
+   has it. */
+int store_lock_key(struct store *s, const struct digest *key, bool wait, struct error *err);
+
+/* --- care ---------------------------------------------------------------------------------- */
+
+struct prune_options {
+	bool cache;        /* also build cache records (and what only they reach) */
+	int64_t older;     /* with cache: only those not written for this many seconds; 0 = all */
+	bool unnamed;      /* also images without a name */
+	bool dry_run;
+};
+struct prune_report {
+	uint64_t blobs, trees, records, names, bytes;
+};
+int store_prune(struct store *s, const struct prune_options *options, struct prune_report *out,
+		struct error *err);
+
+/* Re-hashes every blob, checks every record, tree and reference. Each finding is one line of text
+   to finding(); with repair, damaged objects are moved to trash (a blob that a cache record or tree
+   can restore is restored). Returns the number of findings, -1 on error. */
+int store_fsck(struct store *s, bool repair, void (*finding)(void *user, const char *text),
+	       void *user, struct error *err);
+
+/* Bytes by area, for `varve info` and tests. */
+struct store_usage {
+	uint64_t blobs, blob_bytes, trees, cache, refs;
+};
+int store_usage(struct store *s, struct store_usage *out, struct error *err);
+
+#endif
