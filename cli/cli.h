@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line: a table of commands, each with a table of options, one file per command.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "cli/option.h"
+#include "common/error.h"
+#include "layers/store.h"
+
+/* What every command gets. */
+struct cli {
+	const char *root_path; /* of the store: --root, $VARVE_ROOT, or the default */
+	bool debug;            /* errors with their trail of source lines */
+	bool fast;             /* --durability=fast */
+	struct store *store;   /* opened by cli_store() */
+	bool user_namespace;   /* entered because the caller is not root */
+	bool single_id;        /* ... and it has only one id */
+};
+
+struct command {
+	const char *name;
+	const char *summary;  /* one line, lower case, no full stop */
+	const char *operands; /* "CONTEXT", "IMAGE [COMMAND...]", or "" */
+	int min_operands, max_operands; /* max -1: any number */
+	bool options_first;   /* options end at the first operand (run) */
+	const struct option_spec *options;
+	size_t option_count;
+	size_t values_size;   /* of the struct that the options fill in; zeroed before */
+	/* Returns 0, a documented exit status above 0 that was already explained, or -1 with err. */
+	int (*run)(struct cli *cli, void *values, int argc, char **argv, struct error *err);
+};
+
+/* Every command, in the order of `varve help`; cmd_*.c define them. */
+extern const struct command *const cli_commands[];
+extern const size_t cli_command_count;
+
+/* Opens the store at first use, making it when it does not exist; in a user namespace if the
+   caller is not root. NULL with err. */
+struct store *cli_store(struct cli *cli, struct error *err);
+
+#endif
