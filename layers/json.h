@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON with the traps of the library closed (json.c is the only file that includes cJSON): keys are
- * case-sensitive, duplicate keys, trailing bytes, invalid UTF-8 and \u0000 are refused, numbers are
- * exact integers within 2^53, depth and size are limited, output has no white space and keeps
- * insertion order.
+ * case-sensitive; duplicate keys, trailing bytes, invalid UTF-8, \u0000 and numbers like 01, 1e309
+ * are refused; depth, size and number of values are limited; output keeps insertion order. A number
+ * can be read only if it is an integer of less than 2^53 in magnitude, so what is read is exact.
  */
 #ifndef LAYERS_JSON_H
 #define LAYERS_JSON_H
@@ -14,7 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { JSON_MAX_BYTES = 8 * 1024 * 1024, JSON_MAX_DEPTH = 64 };
+enum {
+	JSON_MAX_BYTES = 8 * 1024 * 1024,
+	JSON_MAX_DEPTH = 64,
+	JSON_MAX_VALUES = 256 * 1024, /* keys count too; bounds the memory of the tree */
+};
 
 struct json; /* a value; children are owned by their root */
 
@@ -28,6 +32,9 @@ const char *json_string(const struct json *value);
 const char *json_get_string(const struct json *object, const char *key);
 bool json_get_number(const struct json *object, const char *key, int64_t *out);
 bool json_get_bool(const struct json *object, const char *key);
+bool json_number(const struct json *value, int64_t *out);
+bool json_is_null(const struct json *value); /* the literal null; a missing member is NULL */
+bool json_is_bool(const struct json *value);
 bool json_is_object(const struct json *value);
 bool json_is_array(const struct json *value);
 /* Members of an object or array in order: for (c = json_first(v); c; c = json_next(c)) */
