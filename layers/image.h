@@ -43,7 +43,8 @@ struct labels {
 struct healthcheck {
 	bool present;
 	struct strings test;
-	int64_t interval, timeout, start_period, start_interval; /* nanoseconds, 0: inherit */
+	/* Nanoseconds, 0: inherit. Below 2^53 (104 days): what JSON readers take exactly. */
+	int64_t interval, timeout, start_period, start_interval;
 	int64_t retries;
 };
 
@@ -77,7 +78,10 @@ struct config {
 
 void config_release(struct config *c);
 DEFINE_CLEANUP_STRUCT(config, struct config, config_release);
+/* null is the same as missing, unknown members are ignored, a member of another type is
+   ERROR_FORMAT and named; Env entries without "=" or without a name are dropped. */
 int config_parse(const char *json, size_t length, struct config *out, struct error *err);
+/* BuildKit's members in BuildKit's order; what is absent or empty is left out. */
 void config_render(const struct config *c, struct buf *out);
 /* A deep copy into an empty config. */
 void config_copy(const struct config *from, struct config *to);
@@ -107,12 +111,15 @@ void image_release(struct image *i);
 DEFINE_CLEANUP_STRUCT(image, struct image, image_release);
 
 /* Reads and checks manifest and config: media types, sizes, counts (layers == diff ids). If the
-   digest is of an index, the entry for os/arch/variant is taken. size UINT64_MAX: unknown. */
+   digest is of an index, the entry for platform_host() is taken, and the image's manifest fields
+   are those of that entry. size UINT64_MAX: unknown. Layer blobs are not opened: their digests are
+   checked by whoever reads them, their diff ids by layer_unpack(). */
 int image_load(struct store *s, const struct digest *manifest, uint64_t size, struct image *out,
 	       struct error *err);
 
-/* By name, by manifest digest, by image ID (config digest), or by a prefix of 4 or more hex digits
-   of either that is unique. ERROR_NOT_FOUND says which names are near. */
+/* By name, by manifest digest, by image ID (config digest), by name@digest (the digest decides), or
+   by a prefix of 4 or more hex digits of either digest that is unique; a name wins over a prefix.
+   ERROR_NOT_FOUND says which names are near. */
 int image_resolve(struct store *s, const char *what, struct image *out, struct error *err);
 
 /* Writes config and manifest blobs for the layers (bottom first, empty ones already left out) and
@@ -123,7 +130,8 @@ int image_publish(struct store *s, const struct config *config, const struct lay
 /* "linux/amd64" of this machine. */
 void platform_host(const char **os, const char **architecture, const char **variant);
 
-/* RFC 3339 UTC with seconds, as used in created fields. */
+/* RFC 3339 UTC with seconds, as used in created fields; beyond the years 0 to 9999 the nearest of
+   them. Parsing takes any offset and drops fractions. */
 enum { TIMESTAMP_SIZE = 32 };
 const char *timestamp_format(int64_t seconds, char out[TIMESTAMP_SIZE]);
 bool timestamp_parse(const char *text, int64_t *seconds);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/manifest.h"
+
+#include "layers/blob.h"
+
+#include <string.h>
+
+static bool is_text(const char *a, const char *b)
+{
+	return a != NULL && strcmp(a, b) == 0;
+}
+
+bool descriptor_is_attestation(const struct descriptor *d)
+{
+	return is_text(d->os, "unknown") && is_text(d->architecture, "unknown");
+}
+
+/* v8 is arm64 without a variant, as Go's platform names have it. */
+static const char *normal_variant(const char *architecture, const char *variant)
+{
+	if (variant == NULL || (is_text(architecture, "arm64") && is_text(variant, "v8")) ||
+	    (is_text(architecture, "amd64") && is_text(variant, "v1")))
+		return "";
+	return variant;
+}
+
+/* 0: not this machine's, 1: it would run here, 2: exactly. */
+static int match(const struct descriptor *d)
+{
+	const char *os, *architecture, *variant, *theirs;
+
+	platform_host(&os, &architecture, &variant);
+	if (!is_text(d->os, os) || !is_text(d->architecture, architecture))
+		return 0;
+	theirs = normal_variant(architecture, d->variant);
+	if (strcmp(theirs, normal_variant(architecture, variant)) == 0)
+		return 2;
+	return theirs[0] == '\0' ? 1 : 0;
+}
+
+static int none_fits(const struct manifest *index, struct error *err)
+{
+	auto_(buf) struct buf have = BUF_INIT;
+	const char *os, *architecture, *variant;
+
+	platform_host(&os, &architecture, &variant);
+	for (size_t i = 0; i < index->count && have.length < 200; i++) {
+		const struct descriptor *d = &index->items[i];
+
+		if (descriptor_is_attestation(d))
+			continue;
+		buf_printf(&have, "%s%s/%s", have.length > 0 ? ", " : "",
+			   d->os != NULL ? d->os : "?",
+			   d->architecture != NULL ? d->architecture : "?");
+		if (d->variant != NULL)
+			buf_printf(&have, "/%s", d->variant);
+	}
+	return error_set(err, ERROR_NOT_FOUND, "no image for %s/%s; the index has %s", os,
+			 architecture, have.length > 0 ? have.data : "no images");
+}
+
+const struct descriptor *manifest_pick(const struct manifest *index, struct error *err)
+{
+	const struct descriptor *best = NULL, *lone = NULL;
+	size_t images = 0;
+	int fit = 0;
+
+	for (size_t i = 0; i < index->count; i++) {
+		const struct descriptor *d = &index->items[i];
+		int m = match(d);
+
+		if (descriptor_is_attestation(d))
+			continue;
+		images++;
+		if (d->os == NULL && d->architecture == NULL)
+			lone = d;
+		if (m > fit) {
+			fit = m;
+			best = d;
+		}
+	}
+	if (best == NULL && images == 1)
+		best = lone;
+	if (best == NULL)
+		none_fits(index, err);
+	return best;
+}
+
+static int load_one(struct store *s, const struct digest *digest, uint64_t *size,
+		    const char *media_type, struct manifest *out, struct error *err)
+{
+	auto_(buf) struct buf text = BUF_INIT;
+	char name[DIGEST_TEXT_SIZE];
+
+	if (blob_get(s, digest, *size, IMAGE_MAX_MANIFEST, &text, err) < 0 ||
+	    manifest_parse(text.data, text.length, media_type, out, err) < 0)
+		return error_add(err, "reading manifest %s", digest_text(digest, name));
+	*size = text.length;
+	return 0;
+}
+
+int manifest_load(struct store *s, struct digest *digest, uint64_t *size, struct manifest *out,
+		  struct error *err)
+{
+	auto_(manifest) struct manifest m = MANIFEST_INIT;
+	struct digest at = *digest;
+	uint64_t length = *size;
+
+	if (load_one(s, &at, &length, NULL, &m, err) < 0)
+		return -1;
+	for (int depth = 0; m.is_index; depth++) {
+		struct manifest next = MANIFEST_INIT;
+		const struct descriptor *d;
+
+		if (depth == MANIFEST_MAX_NESTING)
+			return error_set(err, ERROR_LIMIT, "indexes are nested deeper than %d",
+					 MANIFEST_MAX_NESTING);
+		d = manifest_pick(&m, err);
+		if (d == NULL)
+			return -1;
+		at = d->digest;
+		length = d->size;
+		if (load_one(s, &at, &length, d->media_type, &next, err) < 0)
+			return -1;
+		manifest_release(&m);
+		m = next;
+	}
+	*digest = at;
+	*size = length;
+	*out = m;
+	m = (struct manifest)MANIFEST_INIT;
+	return 0;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/image.h"
+
+#include "layers/manifest.h"
+#include "layers/name.h"
+
+#include <string.h>
+
+enum { PREFIX_MIN = 4, NEAR_MAX = 3 };
+
+struct refs {
+	struct ref *item;
+	size_t count;
+};
+
+static void refs_release(struct refs *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		ref_release(&r->item[i]);
+	free(r->item);
+	*r = (struct refs){ .item = NULL };
+}
+DEFINE_CLEANUP_STRUCT(refs, struct refs, refs_release);
+
+/* --- by digest ----------------------------------------------------------------------------- */
+
+/* The digest of 64 hex digits, with or without "sha256:". */
+static bool whole_digest(const char *what, struct digest *out)
+{
+	if (strncmp(what, "sha256:", 7) == 0)
+		what += 7;
+	return digest_parse_hex(what, out);
+}
+
+static const char *prefix_of(const char *what)
+{
+	size_t length;
+
+	if (strncmp(what, "sha256:", 7) == 0)
+		what += 7;
+	length = strlen(what);
+	if (length < PREFIX_MIN || length >= DIGEST_HEX_SIZE - 1 ||
+	    strspn(what, "0123456789abcdef") != length)
+		return NULL;
+	return what;
+}
+
+static bool has_prefix(const struct digest *d, const char *prefix)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	return strncmp(digest_hex(d, hex), prefix, strlen(prefix)) == 0;
+}
+
+/* Whether a ref is meant by a hex prefix. *id becomes what makes two refs the same image: the config
+   digest; or the manifest's if it cannot be read, for a damaged image must not hide the others. */
+static bool ref_matches(struct store *s, const struct ref *r, const char *prefix,
+			struct digest *id)
+{
+	auto_(manifest) struct manifest m = MANIFEST_INIT;
+	struct error unread = ERROR_INIT;
+	struct digest d = r->manifest;
+	uint64_t size = r->size;
+
+	*id = r->manifest;
+	if (manifest_load(s, &d, &size, &m, &unread) < 0)
+		return has_prefix(&r->manifest, prefix);
+	*id = m.config.digest;
+	return has_prefix(&r->manifest, prefix) || has_prefix(&d, prefix) ||
+	       has_prefix(&m.config.digest, prefix);
+}
+
+static int find_prefix(struct store *s, const struct refs *refs, const char *prefix,
+		       const struct ref **found, struct error *err)
+{
+	char a[DIGEST_HEX_SIZE], b[DIGEST_HEX_SIZE];
+	struct digest first, id;
+
+	*found = NULL;
+	for (size_t i = 0; i < refs->count; i++) {
+		const struct ref *r = &refs->item[i];
+
+		if (!ref_matches(s, r, prefix, &id))
+			continue;
+		if (*found != NULL && !digest_equal(&first, &id)) {
+			error_set(err, ERROR_USAGE,
+				  "\"%s\" is the beginning of more than one image: %.16s and %.16s",
+				  prefix, digest_hex(&first, a), digest_hex(&id, b));
+			return error_hint(err, "give more digits, or a name");
+		}
+		if (*found == NULL) {
+			*found = r;
+			first = id;
+		}
+	}
+	return 0;
+}
+
+/* --- near names ---------------------------------------------------------------------------- */
+
+/* Edit distance with transpositions, or limit + 1 if it is more. Names are short. */
+static size_t distance(const char *a, const char *b, size_t limit)
+{
+	enum { LONGEST = 64 };
+	size_t rows[3][LONGEST + 1], n = strlen(a), m = strlen(b);
+
+	if (n > LONGEST || m > LONGEST || (n > m ? n - m : m - n) > limit)
+		return limit + 1;
+	for (size_t j = 0; j <= m; j++)
+		rows[0][j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t *now = rows[i % 3];
+		const size_t *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+
+		now[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (last[j] + 1 < best)
+				best = last[j] + 1;
+			if (now[j - 1] + 1 < best)
+				best = now[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			now[j] = best;
+		}
+	}
+	return rows[n % 3][m];
+}
+
+/* The name without its tag; names of refs are canonical. */
+static char *repository_of(const char *name)
+{
+	const char *colon = strrchr(name, ':');
+
+	return colon != NULL && strchr(colon, '/') == NULL
+		       ? xstrndup(name, (size_t)(colon - name))
+		       : xstrdup(name);
+}
+
+static const char *last_component(const char *repository)
+{
+	const char *slash = strrchr(repository, '/');
+
+	return slash != NULL ? slash + 1 : repository;
+}
+
+static bool is_near(const char *wanted, const char *name)
+{
+	auto_free char *a = repository_of(wanted);
+	auto_free char *b = repository_of(name);
+	size_t limit = 1 + strlen(a) / 5;
+
+	return distance(wanted, name, limit) <= limit || distance(a, b, limit) <= limit ||
+	       strcmp(last_component(a), last_component(b)) == 0;
+}
+
+static int not_found(const struct refs *refs, const char *what, const char *name,
+		     struct error *err)
+{
+	auto_(buf) struct buf near = BUF_INIT;
+	size_t count = 0;
+
+	error_set(err, ERROR_NOT_FOUND, "there is no image \"%.200s\" in the store", what);
+	for (size_t i = 0; i < refs->count && count < NEAR_MAX; i++) {
+		const char *other = refs->item[i].name;
+
+		if (other[0] == '\0' || !is_near(name, other))
+			continue;
+		buf_printf(&near, "%s%s", count > 0 ? ", " : "", other);
+		count++;
+	}
+	if (count > 0)
+		error_hint(err, "near names: %s", near.data);
+	return -1;
+}
+
+/* --- together ------------------------------------------------------------------------------ */
+
+/* A whole digest: of a manifest, of a config that a ref reaches, or of any manifest blob. */
+static int resolve_digest(struct store *s, const struct refs *refs, const struct digest *d,
+			  const char *what, struct image *out, struct error *err)
+{
+	char hex[DIGEST_HEX_SIZE];
+	const struct ref *found;
+
+	for (size_t i = 0; i < refs->count; i++)
+		if (digest_equal(&refs->item[i].manifest, d))
+			return image_load(s, d, refs->item[i].size, out, err);
+	if (find_prefix(s, refs, digest_hex(d, hex), &found, err) < 0)
+		return -1;
+	if (found != NULL)
+		return image_load(s, &found->manifest, found->size, out, err);
+	if (store_has(s, STORE_BLOBS, d))
+		return image_load(s, d, UINT64_MAX, out, err);
+	return not_found(refs, what, "", err);
+}
+
+/* *found tells whether there is such a ref; a ref whose image is damaged is an error. */
+static int resolve_name(struct store *s, const char *name, struct image *out, bool *found,
+			struct error *err)
+{
+	auto_(ref) struct ref r = { .name = NULL };
+
+	*found = false;
+	if (ref_get(s, name, &r, err) < 0) {
+		if (err->code != ERROR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+		return 0;
+	}
+	*found = true;
+	if (image_load(s, &r.manifest, r.size, out, err) < 0)
+		return error_add(err, "image %s", name);
+	return 0;
+}
+
+/* What is left when no ref has that name. */
+static int resolve_prefix(struct store *s, const struct refs *refs, const char *what,
+			  const char *name, struct image *out, struct error *err)
+{
+	const char *prefix = prefix_of(what);
+	const struct ref *found = NULL;
+
+	if (prefix != NULL && find_prefix(s, refs, prefix, &found, err) < 0)
+		return -1;
+	if (found != NULL)
+		return image_load(s, &found->manifest, found->size, out, err);
+	return not_found(refs, what, name, err);
+}
+
+int image_resolve(struct store *s, const char *what, struct image *out, struct error *err)
+{
+	auto_(refs) struct refs refs = { .item = NULL };
+	auto_(name) struct name name = { .repository = NULL };
+	auto_free char *canonical = NULL;
+	struct digest d;
+	bool found = false, whole = whole_digest(what, &d);
+
+	/* Every prefix of hex digits is also a valid name. */
+	if (!whole && name_parse(what, &name, err) < 0)
+		return -1;
+	if (!whole && !name.has_digest) {
+		canonical = xprintf("%s:%s", name.repository, name.tag);
+		if (resolve_name(s, canonical, out, &found, err) < 0)
+			return -1;
+		if (found)
+			return 0;
+	}
+	if (ref_list(s, &refs.item, &refs.count, err) < 0)
+		return -1;
+	if (whole || name.has_digest)
+		return resolve_digest(s, &refs, whole ? &d : &name.digest, what, out, err);
+	return resolve_prefix(s, &refs, what, canonical, out, err);
+}
