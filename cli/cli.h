@@ -6,6 +6,7 @@
 #define CLI_CLI_H
 
 #include "cli/option.h"
+#include "cli/out.h"
 #include "common/error.h"
 #include "layers/store.h"
 
@@ -14,6 +15,7 @@ struct cli {
 	const char *root_path; /* of the store: --root, $VARVE_ROOT, or the default */
 	bool debug;            /* errors with their trail of source lines */
 	bool fast;             /* --durability=fast */
+	struct out *out;       /* standard output; flushed and checked after the command */
 	struct store *store;   /* opened by cli_store() */
 	bool user_namespace;   /* entered because the caller is not root */
 	bool single_id;        /* ... and it has only one id */
@@ -30,11 +32,28 @@ struct command {
 	size_t values_size;   /* of the struct that the options fill in; zeroed before */
 	/* Returns 0, a documented exit status above 0 that was already explained, or -1 with err. */
 	int (*run)(struct cli *cli, void *values, int argc, char **argv, struct error *err);
+	const char *details;  /* paragraphs of --help after the options, or NULL */
+	int error_status;     /* exit status of errors that would be 1, where 1 means something else */
 };
 
 /* Every command, in the order of `varve help`; cmd_*.c define them. */
 extern const struct command *const cli_commands[];
 extern const size_t cli_command_count;
+
+extern const struct option_spec cli_options[]; /* --root and the others before the command */
+extern const size_t cli_option_count;
+
+/* NULL if there is no such command. */
+const struct command *command_find(const char *name);
+/* ERROR_USAGE with the nearest name as a hint. Yields -1. */
+int command_unknown(const char *name, struct error *err);
+/* What `varve help` and `varve help NAME` print. */
+void command_help_all(struct buf *out);
+void command_help(const struct command *command, struct buf *out);
+
+/* The store's place when neither --root nor $VARVE_ROOT says: /var/lib/varve for root, else
+   $XDG_DATA_HOME/varve or ~/.local/share/varve. NULL with err; the caller frees it. */
+char *cli_default_root(struct error *err);
 
 /* Opens the store at first use, making it when it does not exist; in a user namespace if the
    caller is not root. NULL with err. */

@@ -36,14 +36,19 @@ struct option_spec {
 };
 
 /* Parses argv[1..] into values. On return argv[*first_operand..argc) are the operands (options may
-   stand between them unless options_first). Unknown options get a suggestion. `--` ends options. */
+   stand between them unless options_first). Unknown options get a suggestion. `--` ends options.
+   Returns 1 at once when it meets --help, or -h where the table has no such letter. values must be
+   zeroed before and released after, whatever this returns. */
 int option_parse(const struct option_spec *options, size_t count, bool options_first, void *values,
 		 int argc, char **argv, int *first_operand, struct error *err);
 
-/* The option lines of --help. */
+/* Frees the lists in values; the texts are argv's. */
+void option_release(const struct option_spec *options, size_t count, void *values);
+
+/* The option lines of --help, that of --help included. */
 void option_help(const struct option_spec *options, size_t count, struct buf *out);
 
-/* "-t" "--tag=" ... one a line, for completion and the test that compares it with the man page. */
+/* "-t" "--tag=" ... one a line, --help included, for completion and the test that compares it with the man page. */
 void option_names(const struct option_spec *options, size_t count, struct buf *out);
 
 #endif
