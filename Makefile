@@ -4,7 +4,9 @@
 # make demo       install, build, and show varve at work
 # make check      install, build, and run every test
 # make bench      measure against the bare floor and buildah
-# make lint fuzz torture install dist clean
+# make lint       format check, clang-tidy, cppcheck, shellcheck, gcc -fanalyzer
+# make torture    the tests with many more trials, long fuzzing
+# make format fuzz install dist clean
 VERSION   := $(shell cat VERSION)
 O         ?= build
 PREFIX    ?= /usr/local
@@ -41,6 +43,14 @@ libs     = $(if $(1),$(shell $(PKGCONFIG) --libs $(1) 2>/dev/null)) -pthread $(L
 
 all: $(O)/varve
 
+# Says what is missing before a compiler does so in fifty lines.
+ready:
+	@for tool in $(firstword $(CC)) $(PKGCONFIG) $(FLEX) $(BISON); do \
+		command -v $$tool >/dev/null || { echo "$$tool is missing: run 'make deps'" >&2; exit 1; }; \
+	done
+	@$(PKGCONFIG) --exists $(PKGS) || { $(PKGCONFIG) --print-errors --exists $(PKGS); \
+		echo "libraries are missing: run 'make deps'" >&2; exit 1; }
+
 gen_c   := $(patsubst %,$(O)/%.c,$(foreach m,$(MODULES),$(wildcard $(m)/*.l $(m)/*.y)))
 gen_h   := $(gen_c:.c=.h)
 objs     = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.c,%.o,$(filter $(O)/$(1)/%,$(gen_c)))
@@ -59,22 +69,87 @@ $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 $(O)/varve: $(call objs,cli) $(call lib,builder parser layers runtime common)
 	$(CC) $(cflags) $(ldflags) -o $@ $^ $(call libs,$(PKGS))
 
-$(O)/%.l.c $(O)/%.l.h &: %.l
+$(O)/%.l.c $(O)/%.l.h &: %.l | ready
 	@mkdir -p $(@D)
 	$(FLEX) --nounistd --header-file=$(O)/$*.l.h -o $(O)/$*.l.c $<
-$(O)/%.y.c $(O)/%.y.h &: %.y
+$(O)/%.y.c $(O)/%.y.h &: %.y | ready
 	@mkdir -p $(@D)
 	$(BISON) -Wall -Werror --header=$(O)/$*.y.h -o $(O)/$*.y.c $<
-$(O)/%.o: %.c | $(gen_h)
+$(O)/%.o: %.c | $(gen_h) ready
 	@mkdir -p $(@D)
 	$(CC) $(cppflags) $(cflags) -c -o $@ $<
 $(O)/%.l.o $(O)/%.y.o: WARN := -Wall -Wno-unused-function
-$(O)/%.o: $(O)/%.c | $(gen_h)
+$(O)/%.o: $(O)/%.c | $(gen_h) ready
 	$(CC) $(cppflags) $(cflags) -c -o $@ $<
+
+# --- installing what a target needs, then the target ------------------------------------------
+# pkg-config is asked while this file is read, so everything after the installation happens in a
+# second make.
+GROUPS_check   := build test
+GROUPS_torture := build test
+GROUPS_demo    := build demo
+GROUPS_bench   := build bench
+GROUPS_lint    := build lint
+# As many compilers as there are cores, unless the caller said otherwise.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+deps:
+	@sh tests/deps.sh
+check torture demo bench lint:
+	@sh tests/deps.sh $(GROUPS_$@)
+	+@$(MAKE) --no-print-directory $(PARALLEL) $@-now
+
+# --- tests ------------------------------------------------------------------------------------
+# Every test program speaks TAP; prove runs them all and counts.
+units     := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
+scripts   := tests/layering.sh tests/manual.sh $(sort $(wildcard tests/cli/*.bats))
+PROVE     ?= prove
+PROVEJOBS ?= 2
+# One test program may take this many seconds; a hang is a failure with a name.
+TESTLIMIT ?= 900
+test_env   = VARVE=$(abspath $(O))/varve VARVE_BUILD=$(abspath $(O)) CMOCKA_MESSAGE_OUTPUT=TAP \
+             ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+-include tests/fuzz/fuzz.mk
+-include bench/bench.mk
+
+check-now: all $(units) $(fuzz_checks)
+	@$(test_env) $(PROVE) -j$(PROVEJOBS) --timer --failures --comments \
+		--exec 'timeout --foreground -k 10 $(TESTLIMIT)' $(fuzz_checks) $(units) $(scripts)
+
+torture-now:
+	+@TRIALS=$${TRIALS:-10000} $(MAKE) --no-print-directory TESTLIMIT=7200 check-now
+	+@$(if $(fuzz_checks),$(MAKE) --no-print-directory fuzz-long)
+
+# --- lint -------------------------------------------------------------------------------------
+c_files   := $(foreach d,$(MODULES) cli bench tests tests/fuzz,$(wildcard $(d)/*.c))
+h_files   := $(foreach d,$(MODULES) cli bench tests tests/fuzz,$(wildcard $(d)/*.h))
+tidy_c    := $(filter-out tests/%,$(c_files))
+sh_files  := .ci/run $(wildcard tests/*.sh tests/cli/*.bash tests/cli/*.bats bench/*.sh examples/*.sh)
+lint-now: lint-format lint-shell lint-gcc lint-tidy lint-cppcheck
+lint-format:
+	clang-format --dry-run -Werror $(c_files) $(h_files)
+lint-shell:
+	shellcheck -x -S warning $(sh_files)
+lint-gcc:
+	+$(MAKE) --no-print-directory O=$(O)/lint WERROR=1 CFLAGS='-O2 -g -fanalyzer' all
+lint-tidy: $(gen_h)
+	clang-tidy --quiet $(tidy_c) -- -std=gnu11 $(cppflags)
+lint-cppcheck: $(gen_h)
+	cppcheck -q --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem --suppress=memleak --std=c11 -D_GNU_SOURCE -I. -I$(O) \
+		$(filter-out bench tests,$(sort $(dir $(tidy_c))))
+format:
+	clang-format -i $(c_files) $(h_files)
+
+demo-now: all
+	@VARVE=$(abspath $(O))/varve sh examples/demo.sh $(O)/demo
+
+bench-now: all
+	@VARVE=$(abspath $(O))/varve sh bench/bench.sh $(O)
 
 clean:
 	rm -rf $(O)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
-.PHONY: all clean
+.PHONY: all ready deps check torture demo bench lint check-now torture-now demo-now bench-now \
+	lint-now lint-format lint-shell lint-gcc lint-tidy lint-cppcheck format clean
 .SECONDARY:
