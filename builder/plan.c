@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/plan.h"
+
+#include "common/fd.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+void plan_report(struct plan *p, const struct dockerfile *file, enum diag_severity severity,
+		 struct span at, const char *hint, const char *format, ...)
+{
+	auto_(buf) struct buf text = BUF_INIT;
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&text, format, args);
+	va_end(args);
+	if (file == p->file)
+		dockerfile_report(p->file, severity, at, hint, "%s", text.data);
+	else
+		/* A trigger has no line in the user's file; its FROM has. */
+		dockerfile_report(p->file, severity, p->current->source->from->at, hint,
+				  "ONBUILD of %s: %s", dockerfile_name(file), text.data);
+	if (severity == DIAG_WARNING)
+		p->warnings++;
+}
+
+const char *plan_expand(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
+			const struct word *word, struct span at)
+{
+	auto_(buf) struct buf out = BUF_INIT;
+	struct error err = ERROR_INIT;
+	char text[ERROR_TEXT];
+
+	if (word == NULL)
+		return "";
+	if (word_expand(word, scope_lookup, stage != NULL ? &stage->scope : &p->globals, &out,
+			&err) == 0)
+		return arena_strndup(&p->arena, out.data, out.length);
+	error_format(&err, text, sizeof(text));
+	plan_report(p, file, DIAG_ERROR, at, err.hint[0] != '\0' ? err.hint : NULL, "%s", text);
+	return NULL;
+}
+
+const struct flag *insn_flag(const struct insn *insn, const char *name)
+{
+	for (size_t i = 0; i < insn->flag_count; i++)
+		if (strcmp(insn->flags[i].name, name) == 0)
+			return &insn->flags[i];
+	return NULL;
+}
+
+const char *path_join(struct arena *arena, const char *a, const char *b)
+{
+	auto_(buf) struct buf out = BUF_INIT;
+	const char *parts[2] = {b[0] == '/' ? "" : a, b};
+
+	for (int i = 0; i < 2; i++) {
+		for (const char *at = parts[i]; *at != '\0';) {
+			size_t length = strcspn(at, "/");
+
+			if (length == 2 && at[0] == '.' && at[1] == '.') {
+				const char *slash = strrchr(out.data, '/');
+
+				buf_truncate(&out,
+					     slash != NULL ? (size_t)(slash - out.data) : 0);
+			} else if (length > 0 && !(length == 1 && at[0] == '.')) {
+				buf_add_char(&out, '/');
+				buf_add(&out, at, length);
+			}
+			at += length;
+			at += *at == '/';
+		}
+	}
+	return out.length == 0 ? "/" : arena_strndup(arena, out.data, out.length);
+}
+
+void plan_mark(struct plan *p, struct stage_plan *stage, const char *created_by, struct step *step)
+{
+	stage->marks =
+		arena_grow(&p->arena, stage->marks, stage->mark_count, sizeof(*stage->marks));
+	stage->marks[stage->mark_count++] = (struct mark){.created_by = created_by, .step = step};
+}
+
+void plan_add_volume(struct plan *p, struct stage_plan *stage, const char *path, const char *origin)
+{
+	const char *clean = path_join(&p->arena, "/", path);
+
+	for (size_t i = 0; i < stage->volume_count; i++)
+		if (strcmp(stage->volumes[i].path, clean) == 0)
+			return;
+	stage->volumes = arena_grow(&p->arena, stage->volumes, stage->volume_count,
+				    sizeof(*stage->volumes));
+	stage->volumes[stage->volume_count++] = (struct volume){.path = clean, .origin = origin};
+}
+
+struct step *plan_add_step(struct plan *p, struct stage_plan *stage, enum step_kind kind,
+			   const struct dockerfile *file, const char *place,
+			   const struct insn *insn, const char *created_by)
+{
+	struct step *s = arena_alloc(&p->arena, sizeof(*s));
+
+	s->kind = kind;
+	s->stage = stage;
+	s->previous = stage->step_count > 0 ? stage->steps[stage->step_count - 1] : NULL;
+	s->insn = insn;
+	s->file = file;
+	s->place = place;
+	s->created_by = created_by;
+	s->volumes = arena_alloc(&p->arena, stage->volume_count * sizeof(*s->volumes));
+	s->volume_count = stage->volume_count;
+	if (s->volume_count > 0)
+		memcpy(s->volumes, stage->volumes, s->volume_count * sizeof(*s->volumes));
+	stage->steps =
+		arena_grow(&p->arena, stage->steps, stage->step_count, sizeof(struct step *));
+	stage->steps[stage->step_count++] = s;
+	plan_mark(p, stage, created_by, s);
+	return s;
+}
+
+struct stage_plan *plan_find_stage(struct plan *p, const char *name, int before)
+{
+	char *end;
+	long number = strtol(name, &end, 10);
+
+	for (int i = before - 1; i >= 0; i--)
+		if (p->stages[i].source->name != NULL &&
+		    strcasecmp(p->stages[i].source->name, name) == 0)
+			return &p->stages[i];
+	if (*name != '\0' && *end == '\0' && number >= 0 && number < before)
+		return &p->stages[number];
+	return NULL;
+}
+
+/* --- base and dependencies ----------------------------------------------------------------- */
+
+static void set_base(struct plan *p, struct stage_plan *stage)
+{
+	const struct insn *from = stage->source->from;
+	const char *name;
+
+	stage->base = BASE_SCRATCH;
+	if (from->arg_count == 0)
+		return; /* reported by the parser */
+	name = plan_expand(p, NULL, p->file, from->args[0].word, from->args[0].at);
+	if (name == NULL)
+		return;
+	if (*name == '\0') {
+		plan_report(p, p->file, DIAG_ERROR, from->args[0].at,
+			    "ARG before the first FROM gives it a value, as does --build-arg",
+			    "base name (%s) should not be blank", from->args[0].text);
+		return;
+	}
+	if (strcmp(name, "scratch") == 0)
+		return;
+	stage->base_stage = plan_find_stage(p, name, stage->index);
+	/* Numbers are for COPY --from; FROM 0 is an image called 0. */
+	if (stage->base_stage != NULL && (stage->base_stage->source->name == NULL ||
+					  strcasecmp(stage->base_stage->source->name, name) != 0))
+		stage->base_stage = NULL;
+	stage->base = stage->base_stage != NULL ? BASE_STAGE : BASE_IMAGE;
+	if (stage->base == BASE_IMAGE) {
+		stage->image = arena_alloc(&p->arena, sizeof(*stage->image));
+		stage->image->written = name;
+	}
+}
+
+static void need(struct plan *p, struct stage_plan *stage)
+{
+	if (stage->needed)
+		return;
+	stage->needed = true;
+	if (stage->base_stage != NULL)
+		need(p, stage->base_stage);
+	for (size_t i = 0; i < stage->source->count; i++) {
+		const struct insn *insn = stage->source->insns[i];
+		const struct flag *from = insn_flag(insn, "from");
+		struct stage_plan *other;
+
+		if (from == NULL || from->value == NULL ||
+		    (insn->kind != INSN_COPY && insn->kind != INSN_ADD))
+			continue;
+		other = plan_find_stage(p, from->value, stage->index);
+		if (other != NULL)
+			need(p, other);
+	}
+}
+
+static int choose_target(struct plan *p, struct error *err)
+{
+	const char *name = p->options->target;
+	const char **names;
+	const char *near;
+	size_t count = 0;
+
+	if (name == NULL || *name == '\0') {
+		p->target = &p->stages[p->stage_count - 1];
+		return 0;
+	}
+	p->target = plan_find_stage(p, name, (int)p->stage_count);
+	if (p->target != NULL)
+		return 0;
+	names = arena_alloc(&p->arena, p->stage_count * sizeof(*names));
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (p->stages[i].source->name != NULL)
+			names[count++] = p->stages[i].source->name;
+	error_set(err, ERROR_NOT_FOUND, "--target %s: no such stage in %s", name, p->display);
+	near = suggest(name, names, count);
+	if (near != NULL)
+		error_hint(err, "did you mean %s?", near);
+	return -1;
+}
+
+/* --- global scope -------------------------------------------------------------------------- */
+
+static const char *build_arg(const struct plan *p, const char *name)
+{
+	const char *value = NULL;
+
+	for (size_t i = 0; i < p->options->arg_count; i++)
+		if (strcmp(p->options->args[i].name, name) == 0)
+			value = p->options->args[i].value;
+	return value;
+}
+
+static void set_platform_args(struct plan *p)
+{
+	const char *os, *arch, *variant;
+	const char *platform;
+
+	platform_host(&os, &arch, &variant);
+	platform = variant != NULL && *variant != '\0'
+			   ? arena_printf(&p->arena, "%s/%s/%s", os, arch, variant)
+			   : arena_printf(&p->arena, "%s/%s", os, arch);
+	const char *const pairs[][2] = {
+		{"PLATFORM", platform}, {"OS", os},	      {"ARCH", arch},
+		{"VARIANT", variant != NULL ? variant : ""}, {"OSVERSION", ""},
+	};
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		const char *const sides[] = {"BUILD", "TARGET"};
+
+		for (size_t j = 0; j < 2; j++) {
+			const char *name = arena_printf(&p->arena, "%s%s", sides[j], pairs[i][0]);
+			const char *given = build_arg(p, name);
+
+			scope_set(&p->globals, name, given != NULL ? given : pairs[i][1], true);
+		}
+	}
+}
+
+static void set_globals(struct plan *p)
+{
+	size_t count;
+	const struct insn *const *globals = dockerfile_globals(p->file, &count);
+
+	set_platform_args(p);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < globals[i]->arg_count; j++) {
+			const struct arg *arg = &globals[i]->args[j];
+			const char *value = build_arg(p, arg->key);
+
+			if (value == NULL && arg->word != NULL)
+				value = plan_expand(p, NULL, p->file, arg->word, arg->at);
+			if (value != NULL)
+				scope_set(&p->globals, arg->key, value, true);
+		}
+	}
+}
+
+static void set_epoch(struct plan *p)
+{
+	const char *text = scope_get(&p->globals, "SOURCE_DATE_EPOCH");
+	char *end;
+	long long value;
+
+	p->epoch = p->options->epoch;
+	if (p->epoch >= 0 || text == NULL || *text == '\0')
+		return;
+	value = strtoll(text, &end, 10);
+	if (*end == '\0' && value >= 0)
+		p->epoch = value;
+}
+
+/* --- leftovers ----------------------------------------------------------------------------- */
+
+static bool arg_declared(const struct plan *p, const char *name, const char **names, size_t *count)
+{
+	size_t insn_count;
+	const struct insn *const *insns = dockerfile_insns(p->file, &insn_count);
+	bool found = false;
+
+	*count = 0;
+	for (size_t i = 0; i < insn_count; i++) {
+		const struct insn *insn = insns[i]->child != NULL ? insns[i]->child : insns[i];
+
+		for (size_t j = 0; insn->kind == INSN_ARG && j < insn->arg_count; j++) {
+			found = found || strcmp(insn->args[j].key, name) == 0;
+			if (names != NULL)
+				names[*count] = insn->args[j].key;
+			(*count)++;
+		}
+	}
+	return found;
+}
+
+static void report_unused_args(struct plan *p)
+{
+	struct span top = {0, 0};
+
+	for (size_t i = 0; i < p->options->arg_count; i++) {
+		const char *name = p->options->args[i].name;
+		const char **names;
+		const char *near;
+		size_t count;
+
+		if (scope_is_proxy(name) || strncmp(name, "BUILDKIT_", 9) == 0 ||
+		    strcmp(name, "SOURCE_DATE_EPOCH") == 0 ||
+		    strncmp(name, "TARGET", 6) == 0 || strncmp(name, "BUILD", 5) == 0 ||
+		    arg_declared(p, name, NULL, &count))
+			continue;
+		names = arena_alloc(&p->arena, count * sizeof(*names));
+		arg_declared(p, name, names, &count);
+		near = suggest(name, names, count);
+		plan_report(p, p->file, DIAG_WARNING, top,
+			    near != NULL ? arena_printf(&p->arena, "did you mean %s?", near) : NULL,
+			    "build argument %s was not consumed: no ARG declares it", name);
+	}
+}
+
+static int load_ignore(struct plan *p, struct error *err)
+{
+	auto_(buf) struct buf text = BUF_INIT;
+	const char *named = p->options->dockerfile_in_context;
+	const char *candidates[2] = {
+		named != NULL ? arena_printf(&p->arena, "%s.dockerignore", named) : NULL,
+		".dockerignore",
+	};
+
+	for (int i = 0; i < 2 && p->options->context >= 0; i++) {
+		auto_fd int fd = -1;
+		struct error missing = ERROR_INIT;
+
+		if (candidates[i] == NULL)
+			continue;
+		/* O_NOFOLLOW: a link could show a host file's text in messages (CVE-2022-4122). */
+		fd = open_beneath(p->options->context, candidates[i],
+				  O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &missing);
+		if (fd < 0 && missing.code == ERROR_NOT_FOUND)
+			continue;
+		if (fd < 0) {
+			*err = missing;
+			return -1;
+		}
+		if (read_all(fd, IGNORE_MAX_BYTES, &text, err) < 0)
+			return error_add(err, "%s", candidates[i]);
+		p->ignore = ignore_parse(candidates[i], text.data, text.length, err);
+		return p->ignore != NULL ? 0 : -1;
+	}
+	return 0;
+}
+
+static void init_stages(struct plan *p)
+{
+	const struct stage *stages = dockerfile_stages(p->file, &p->stage_count);
+
+	p->stages = xcalloc(p->stage_count, sizeof(*p->stages));
+	for (size_t i = 0; i < p->stage_count; i++) {
+		struct stage_plan *s = &p->stages[i];
+
+		s->index = (int)i;
+		s->source = &stages[i];
+		s->name = stages[i].name != NULL ? stages[i].name
+						 : arena_printf(&p->arena, "stage-%zu", i);
+		s->config = (struct config)CONFIG_INIT;
+		scope_init(&s->scope, &p->arena);
+		set_base(p, s);
+	}
+}
+
+static int fail_if_wrong(const struct plan *p, struct error *err)
+{
+	size_t errors = dockerfile_errors(p->file);
+
+	if (errors == 0)
+		return 0;
+	return error_set(err, ERROR_SYNTAX, "%s: %zu error%s", p->display, errors,
+			 errors == 1 ? "" : "s");
+}
+
+static int fill(struct plan *p, struct error *err)
+{
+	if (fail_if_wrong(p, err) < 0)
+		return -1;
+	set_globals(p);
+	set_epoch(p);
+	init_stages(p);
+	if (p->stage_count == 0)
+		return error_set(err, ERROR_SYNTAX, "%s: no build stage", p->display);
+	if (choose_target(p, err) < 0)
+		return -1;
+	scope_set(&p->globals, "TARGETSTAGE",
+		  p->target->source->name != NULL ? p->target->source->name : "default", true);
+	need(p, p->target);
+	if (load_ignore(p, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (p->stages[i].needed)
+			plan_need(p, &p->stages[i]);
+	report_unused_args(p);
+	for (size_t i = 0; i < p->options->label_count; i++)
+		config_set_label(&p->target->config, p->options->labels[i].name,
+				 p->options->labels[i].value);
+	return fail_if_wrong(p, err);
+}
+
+struct plan *build_plan(const struct build_options *options, struct error *err)
+{
+	struct plan *p = xcalloc(1, sizeof(*p));
+
+	p->arena = (struct arena)ARENA_INIT;
+	p->options = options;
+	p->file = options->file;
+	p->display = dockerfile_name(options->file);
+	scope_init(&p->globals, &p->arena);
+	if (fill(p, err) < 0) {
+		plan_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void plan_free(struct plan *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->stage_count; i++)
+		config_release(&p->stages[i].config);
+	free(p->stages);
+	for (struct base_image *b = p->images; b != NULL; b = b->next)
+		image_release(&b->image);
+	for (size_t i = 0; i < p->trigger_count; i++)
+		dockerfile_free(p->triggers[i]);
+	free(p->triggers);
+	ignore_free(p->ignore);
+	arena_release(&p->arena);
+	free(p);
+}
