@@ -182,7 +182,7 @@ static char *repository(const char *text, const char *whole, struct error *err)
 				    "single separators . _ - / between them");
 		return NULL;
 	}
-	if (host == 0 && digest_parse_hex(path, &ignored)) {
+	if (digest_parse_hex(whole, &ignored)) {
 		invalid(whole, err, "64 hex digits are an image ID, not a name");
 		return NULL;
 	}
