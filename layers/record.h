@@ -8,8 +8,9 @@
  *	sum <sha256 of everything above, in hex>
  *
  * The first line is "varve-KIND VERSION"; each following line is a key, one space and a value. Keys
- * may repeat; order is kept. Values hold no newline: bytes below 0x20, '%' and 0x7f are written as
- * %XX. A record that is empty, cut short, of another kind or version, or whose sum does not match
+ * may repeat; order is kept; a key holds no space, '%' or newline. Values hold no newline: bytes
+ * below 0x20, '%' and 0x7f are written as %XX. Where a function takes a kind it is the whole first
+ * word, such as "varve-ref"; the version is 1. A record that is empty, cut short, of another kind or version, or whose sum does not match
  * counts as absent, never as an error that stops a command.
  */
 #ifndef LAYERS_RECORD_H
@@ -20,6 +21,7 @@
 #include "common/error.h"
 #include "layers/digest.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { RECORD_MAX_BYTES = 16 * 1024 * 1024 };
@@ -53,12 +55,16 @@ int record_get_digest(const struct record *r, const char *key, struct digest *ou
 		      struct error *err);
 int record_get_number(const struct record *r, const char *key, uint64_t *out, struct error *err);
 
-/* The canonical text with header and sum line. Equal records give equal text. */
+/* The canonical text with header and sum line, appended to out. Equal records give equal text.
+   Parsing replaces what out held, and leaves it alone on failure, which is ERROR_FORMAT. */
 void record_render(const struct record *r, const char *kind, struct buf *out);
 int record_parse(const char *text, size_t length, const char *kind, struct record *out,
 		 struct error *err);
 
-/* Reads dir/name; a missing or bad record is ERROR_NOT_FOUND. */
+/* Whether the sum line fits what stands above it, whatever the kind and version. */
+bool record_intact(const char *text, size_t length);
+
+/* Reads dir/name; a missing or bad record is ERROR_NOT_FOUND, other codes are system errors. */
 int record_load(int dir, const char *name, const char *kind, struct record *out,
 		struct error *err);
 

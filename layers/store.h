@@ -9,7 +9,8 @@
  *	cache/<key hex>                 record: build step -> result
  *	layers/<diff id hex>            record: diff id -> its blobs by compression
  *	lists/<digest hex>              what a COPY key was made of, to explain a miss
- *	trees/<diff id hex>/fs          unpacked layer, ready to be an overlay lower
+ *	trees/<diff id hex>/{fs,meta}   unpacked layer, ready to be an overlay lower; meta is the
+ *	                                record "varve-tree" with the fields entries and bytes
  *	lock/gc  lock/refs  lock/key/<hex>
  *	pending/<boot id>/{blobs,cache,layers,lists,trees}/
  *	                                complete, trusted only by this boot, not yet synced
@@ -22,7 +23,8 @@
  * becomes durable when store_commit() has synced the file system once and renamed everything
  * pending into place. So kill -9 loses nothing of this boot, and a power cut loses nothing that was
  * acknowledged. Readers look in the final place, in pending, and in the final place again, because
- * the object may move between two looks.
+ * the object may move between two looks. For records, which can be replaced, the newer one is in
+ * pending, so there the order is pending, final, pending.
  *
  * Names of things in the store are digests or random; no path in it comes from input. Any number
  * of processes may use a store. A struct store may be used by forked jobs of the process that
@@ -44,7 +46,10 @@ struct store;
 enum store_flags {
 	STORE_CREATE = 1 << 0,    /* make an empty directory a store */
 	STORE_USERXATTR = 1 << 1, /* overlay metadata in user.overlay.*: inside a user namespace */
-	STORE_FAST = 1 << 2,      /* --durability=fast: store_commit() does not sync */
+	/* --durability=fast: store_commit() does not sync. Objects stay in pending, where a later
+	   commit without this flag finds them; kill -9 still loses nothing, but a power cut before
+	   that loses the image, and until then index.json does not show it to other tools. */
+	STORE_FAST = 1 << 2,
 };
 
 /* What lives under a digest in the store. */
@@ -61,8 +66,10 @@ DEFINE_CLEANUP(store, struct store *, store_close);
 int store_root(const struct store *s);        /* borrowed fd */
 bool store_userxattr(const struct store *s);
 
-/* This process's private directory (borrowed fd), made at first use. In a forked job it is the
-   parent's; use random_name() for entries. */
+/* This process's private directory (borrowed fd), made at first use together with its lease. In a
+   forked job it is the parent's, so that what the job publishes stays protected when it ends: call
+   this before forking the first job that writes, else the job's first write is ERROR_BUG. Use
+   random_name() for entries. */
 int store_stage(struct store *s, struct error *err);
 
 /* --- objects ------------------------------------------------------------------------------- */
@@ -71,17 +78,20 @@ int store_stage(struct store *s, struct error *err);
 int store_find(struct store *s, enum store_area area, const struct digest *id, struct error *err);
 bool store_has(struct store *s, enum store_area area, const struct digest *id);
 
-/* Publishes stage/name under id in pending; an object that is already there wins and ours is
-   removed. The file's mode must be final. */
+/* Publishes stage/name under id in pending, and pins it; an object that is already there wins and
+   ours is removed, unless its size shows that it is damaged. The file's mode must be final. A tree
+   is a directory with fs and perhaps meta, which is written if it is missing. Not for records. */
 int store_publish(struct store *s, enum store_area area, const struct digest *id,
 		  const char *stage_name, struct error *err);
 
-/* Records. Reading a missing or damaged one is ERROR_NOT_FOUND. Writing replaces. */
+/* Records (STORE_CACHE, STORE_LAYERS). Reading a missing or damaged one is ERROR_NOT_FOUND. Writing
+   replaces atomically and pins; an equal record only gets a new mtime. kind as in record.h. */
 int store_read_record(struct store *s, enum store_area area, const struct digest *id,
 		      const char *kind, struct record *out, struct error *err);
 int store_write_record(struct store *s, enum store_area area, const struct digest *id,
 		       const char *kind, const struct record *r, struct error *err);
-/* Calls each() for every id of an area, final and pending, once each; stops when it returns <0. */
+/* Calls each() for every id of an area, final and pending, once each and in order; stops when it
+   returns <0. */
 int store_each(struct store *s, enum store_area area,
 	       int (*each)(void *user, const struct digest *id, struct error *err), void *user,
 	       struct error *err);
@@ -100,6 +110,7 @@ struct ref {
 void ref_release(struct ref *r);
 DEFINE_CLEANUP_STRUCT(ref, struct ref, ref_release);
 
+/* An image without a name goes by "@" and its manifest's digest, here and in ref_delete(). */
 int ref_get(struct store *s, const char *name, struct ref *out, struct error *err);
 /* All of them, sorted by name; the caller releases each and frees the array. */
 int ref_list(struct store *s, struct ref **out, size_t *count, struct error *err);
