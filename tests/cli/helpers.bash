@@ -260,7 +260,7 @@ listing() {
 
 # What names there are and what they point at: all that a failing command must leave alone.
 names_listing() {
-	[ ! -e "$VARVE_ROOT/index.json" ] || cat "$VARVE_ROOT/index.json"
+	[ ! -e "$VARVE_ROOT/index.json" ] || jq -cS ".manifests[]" "$VARVE_ROOT/index.json"
 	[ ! -e "$VARVE_ROOT/refs" ] || (cd "$VARVE_ROOT/refs" && sha256sum -- * 2>/dev/null)
 	return 0
 }
