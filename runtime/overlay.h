@@ -31,4 +31,17 @@ struct overlay_spec {
    directory is made instead (overlayfs wants two lowers). */
 int overlay_mount(const struct overlay_spec *spec, struct error *err);
 
+/* How to hand the directories over. overlay_mount() takes the first that the kernel knows; these
+   are for tests and the probe. */
+enum overlay_way {
+	OVERLAY_BY_DESCRIPTOR, /* Linux 6.13 */
+	OVERLAY_BY_NAME,       /* Linux 6.8: one /proc/self/fd name at a time */
+	OVERLAY_BY_OPTIONS,    /* any: mount(2) with an option string, in a helper process */
+	OVERLAY_WAYS,
+};
+
+/* The same in one way only. *unsupported is set if it failed because the kernel is too old. */
+int overlay_mount_by(const struct overlay_spec *spec, enum overlay_way way, bool *unsupported,
+		     struct error *err);
+
 #endif

@@ -27,6 +27,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { SANDBOX_MAX_MOUNTS = 256 }; /* more is ERROR_LIMIT */
+
 /* A mount on top of the root. target is absolute and must exist in the root as a directory or a
    file, whichever source is; it is resolved inside the root. */
 struct sandbox_mount {

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to runtime: what the processes of a sandbox have in common.
+ *
+ *	caller (sandbox.c) --clone3--> init (init.c), PID 1 --vfork--> program (program.c)
+ *
+ * Init is a fork of the caller and finds the plan in its copy of the memory. The program's child
+ * shares init's memory until it executes, so it leaves its errors there.
+ */
+#ifndef RUNTIME_PLAN_H
+#define RUNTIME_PLAN_H
+
+#include "runtime/sandbox.h"
+
+#include <stddef.h>
+
+struct plan {
+	const struct sandbox_spec *spec; /* its strings do not lie in the stack's argv or environ */
+	int root;                        /* detached */
+	int *sources;                    /* of spec->mounts: detached, -1 for a tmpfs */
+	int lifeline; /* seqpacket socket: gives signal numbers to pass on, ends when the caller
+			 dies, takes one struct report */
+};
+
+enum report_kind { REPORT_ENDED, REPORT_FAILED };
+
+struct report {
+	enum report_kind kind;
+	struct sandbox_result result; /* REPORT_ENDED */
+	struct error err;             /* REPORT_FAILED; not sent otherwise */
+};
+#define REPORT_ENDED_SIZE offsetof(struct report, err)
+
+/* Everything that PID 1 does. */
+_Noreturn void init_run(const struct plan *plan);
+
+/* mounts.c: attaches the root, and all mounts below it, in this mount namespace. */
+int mounts_build(const struct plan *plan, struct error *err);
+
+/* device.c: /dev with its own mounts, on the directory dev of root. */
+int device_mount(int root, struct error *err);
+
+/* mask.c: hides or write-protects what does not belong into a sandbox. proc and sys are mounted on
+   root. */
+int mask_mount(int root, struct error *err);
+
+/* program.c: starts the program in the root and returns its pid, once it executes. */
+pid_t program_start(const struct plan *plan, struct error *err);
+
+/* confine.c: takes every privilege away that the program shall not have. Runs on init's memory. */
+int confine(const struct sandbox_spec *spec, struct error *err);
+
+#endif
