@@ -61,7 +61,7 @@ struct heredoc {
 	const char *name;        /* the delimiter with its quotes removed */
 	const char *body;        /* raw, as in the file, last line end included */
 	size_t length;           /* of body */
-	const struct word *word; /* body to expand, for COPY and ADD with expand; else NULL */
+	const struct word *word; /* for COPY and ADD with expand: the body, without the tabs of <<- */
 	bool expand;             /* the delimiter was unquoted */
 	bool strip_tabs;         /* <<- */
 	int fd;                  /* 3<<X; 0 if none was written */
@@ -119,8 +119,13 @@ struct stage {
 
 enum diag_severity { DIAG_WARNING, DIAG_ERROR };
 
+/* DIAG_SYNTAX: the text could not be taken apart. DIAG_SEMANTIC: it could, but an instruction, flag
+   or argument is not what the language allows; the tree still shows the text faithfully. */
+enum diag_phase { DIAG_SYNTAX, DIAG_SEMANTIC };
+
 struct diag {
 	enum diag_severity severity;
+	enum diag_phase phase;
 	struct span at;
 	uint32_t line, column; /* of at.start; 1-based, column in bytes */
 	const char *text;
@@ -147,6 +152,8 @@ const char *dockerfile_check(const struct dockerfile *df);     /* "# check=" val
 
 /* Number of diagnostics of severity DIAG_ERROR; 0 means the file may be planned. */
 size_t dockerfile_errors(const struct dockerfile *df);
+/* Those of them with DIAG_SYNTAX; `varve parse` fails for these only. */
+size_t dockerfile_syntax_errors(const struct dockerfile *df);
 const struct diag *dockerfile_diags(const struct dockerfile *df, size_t *count);
 
 /* Every instruction in file order, unknown ones included. */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parser/pattern.h"
+#include "parser/scan.h"
+
+#include <string.h>
+
+struct expansion {
+	word_lookup_fn *lookup;
+	void *user;
+	struct error *err;
+};
+
+static int expand(const struct expansion *ex, const struct word *w, struct buf *out);
+
+static int complain(const struct expansion *ex, const struct piece *piece, const char *value)
+{
+	auto_(buf) struct buf message = BUF_INIT;
+
+	if (expand(ex, piece->operand, &message) < 0)
+		return -1;
+	if (message.length == 0)
+		buf_add_str(&message, value == NULL ? "is not allowed to be unset"
+						    : "is not allowed to be empty");
+	return error_set(ex->err, ERROR_SYNTAX, "%s: %s", piece->text, message.data);
+}
+
+/* A backslash means something in a pattern, not in what replaces it. */
+static int expand_pattern(const struct expansion *ex, const struct piece *piece, struct buf *out)
+{
+	auto_(buf) struct buf text = BUF_INIT, with = BUF_INIT;
+	const char *value = ex->lookup(ex->user, piece->text);
+	enum pattern_mode mode = PATTERN_PREFIX;
+
+	if (expand(ex, piece->operand, &text) < 0)
+		return -1;
+	if (piece->replacement != NULL && expand(ex, piece->replacement, &with) < 0)
+		return -1;
+	if (piece->op == WORD_SUFFIX || piece->op == WORD_SUFFIX_LONG)
+		mode = PATTERN_SUFFIX;
+	else if (piece->op == WORD_REPLACE)
+		mode = PATTERN_FIRST;
+	else if (piece->op == WORD_REPLACE_ALL)
+		mode = PATTERN_ALL;
+	return pattern_apply(text.data, mode,
+			     piece->op == WORD_PREFIX_LONG || piece->op == WORD_SUFFIX_LONG,
+			     value != NULL ? value : "", with.data, out, ex->err);
+}
+
+static int expand_variable(const struct expansion *ex, const struct piece *piece, struct buf *out)
+{
+	const char *value;
+	bool set;
+
+	if (piece->op >= WORD_PREFIX)
+		return expand_pattern(ex, piece, out);
+	value = ex->lookup(ex->user, piece->text);
+	set = value != NULL && !(piece->colon && *value == '\0');
+	if (piece->op == WORD_PLUS)
+		return set ? expand(ex, piece->operand, out) : 0;
+	if (!set && piece->op == WORD_MINUS)
+		return expand(ex, piece->operand, out);
+	if (!set && piece->op == WORD_ASK)
+		return complain(ex, piece, value);
+	if (value != NULL)
+		buf_add_str(out, value);
+	return 0;
+}
+
+/* Recursion is bounded: word_parse() refuses what nests deeper than WORD_MAX_DEPTH. */
+static int expand(const struct expansion *ex, const struct word *w, struct buf *out)
+{
+	for (const struct piece *piece = w->first; piece != NULL; piece = piece->next) {
+		if (!piece->variable)
+			buf_add(out, piece->text, piece->length);
+		else if (expand_variable(ex, piece, out) < 0)
+			return -1;
+		if (out->length > DOCKERFILE_MAX_BYTES)
+			return error_set(ex->err, ERROR_LIMIT, "the expansion of %s is too long",
+					 piece->text);
+	}
+	return 0;
+}
+
+int word_expand(const struct word *w, word_lookup_fn *lookup, void *user, struct buf *out,
+		struct error *err)
+{
+	const struct expansion ex = {.lookup = lookup, .user = user, .err = err};
+	size_t length = out->length;
+
+	if (expand(&ex, w, out) == 0)
+		return 0;
+	buf_truncate(out, length);
+	return -1;
+}
+
+void word_names(const struct word *w, void (*seen)(void *user, const char *name), void *user)
+{
+	for (const struct piece *piece = w->first; piece != NULL; piece = piece->next) {
+		if (!piece->variable)
+			continue;
+		seen(user, piece->text);
+		if (piece->operand != NULL)
+			word_names(piece->operand, seen, user);
+		if (piece->replacement != NULL)
+			word_names(piece->replacement, seen, user);
+	}
+}
+
+int word_expand_text(const char *text, char escape, word_lookup_fn *lookup, void *user,
+		     struct buf *out, struct error *err)
+{
+	auto_(arena) struct arena arena = ARENA_INIT;
+	struct word_error we;
+	struct word *word = word_parse(&arena, text, strlen(text), WORD_PLAIN, escape, &we);
+
+	if (word == NULL)
+		return error_set(err, ERROR_SYNTAX, "\"%.100s\": %s", text, we.text);
+	return word_expand(word, lookup, user, out, err);
+}
