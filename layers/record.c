@@ -193,21 +193,35 @@ bool record_intact(const char *text, size_t length)
 	return digest_equal(&said, &is);
 }
 
+/* The length of the first line if it is the one of kind, else 0. */
+static size_t head_length(const char *text, size_t length, const char *kind)
+{
+	auto_(buf) struct buf head = BUF_INIT;
+	const char *newline = memchr(text, '\n', length);
+
+	if (newline == NULL)
+		return 0;
+	if (kind == NULL)
+		return (size_t)(newline + 1 - text);
+	buf_printf(&head, "%s %d\n", kind, RECORD_VERSION);
+	return length >= head.length && memcmp(text, head.data, head.length) == 0 ? head.length : 0;
+}
+
 int record_parse(const char *text, size_t length, const char *kind, struct record *out,
 		 struct error *err)
 {
-	auto_(buf) struct buf head = BUF_INIT;
 	struct record r = RECORD_INIT;
 	const char *at, *end;
+	size_t head;
 
-	buf_printf(&head, "%s %d\n", kind, RECORD_VERSION);
 	if (!record_intact(text, length))
 		return error_set(err, ERROR_FORMAT, "its checksum does not match");
 	end = text + length - SUM_LINE;
-	if ((size_t)(end - text) < head.length || memcmp(text, head.data, head.length) != 0)
-		return error_set(err, ERROR_FORMAT, "it is no record of kind %s version %d", kind,
-				 RECORD_VERSION);
-	for (at = text + head.length; at < end;) {
+	head = head_length(text, (size_t)(end - text), kind);
+	if (head == 0)
+		return error_set(err, ERROR_FORMAT, "it is no record of kind %s version %d",
+				 kind != NULL ? kind : "any", RECORD_VERSION);
+	for (at = text + head; at < end;) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 
 		if (newline == NULL || !parse_field(&r, at, (size_t)(newline - at))) {

@@ -56,7 +56,8 @@ int record_get_digest(const struct record *r, const char *key, struct digest *ou
 int record_get_number(const struct record *r, const char *key, uint64_t *out, struct error *err);
 
 /* The canonical text with header and sum line, appended to out. Equal records give equal text.
-   Parsing replaces what out held, and leaves it alone on failure, which is ERROR_FORMAT. */
+   Parsing replaces what out held, and leaves it alone on failure, which is ERROR_FORMAT; with kind
+   NULL a record of any kind is accepted. */
 void record_render(const struct record *r, const char *kind, struct buf *out);
 int record_parse(const char *text, size_t length, const char *kind, struct record *out,
 		 struct error *err);

@@ -35,8 +35,6 @@ struct store {
 
 #define STORE_KIND "varve-store"
 #define REF_KIND "varve-ref"
-#define CACHE_KIND "varve-cache"
-#define LAYER_KIND "varve-layer"
 #define TREE_KIND "varve-tree"
 
 /* --- store.c ------------------------------------------------------------------------------- */
@@ -148,7 +146,7 @@ void refs_recover(struct store *s);
 
 /* --- reach.c ------------------------------------------------------------------------------- */
 
-/* A set of objects that are reachable from roots. */
+/* A set of objects, filled with everything that leads from roots. */
 struct reach {
 	struct store *store;
 	struct reach_item {
@@ -157,17 +155,19 @@ struct reach {
 		bool used;
 	} *items;
 	size_t count, capacity;
-	/* Called for each child that is not there, with its parent; may be NULL. */
-	void (*missing)(void *user, const char *parent, const char *child);
+	/* Called for what is missing or has another size than its parent says. NULL: missing
+	   objects end the walk quietly, and a document that cannot be read is an error, because
+	   what it leads to is not known. */
+	void (*finding)(void *user, const char *text);
 	void *user;
 };
 
 void reach_release(struct reach *r);
 DEFINE_CLEANUP_STRUCT(reach, struct reach, reach_release);
 bool reach_has(const struct reach *r, enum store_area area, const struct digest *id);
-/* Marks an object and everything it leads to. */
+/* An object that somebody holds, with what it leads to. */
 int reach_add(struct reach *r, enum store_area area, const struct digest *id, struct error *err);
-/* The same for what a ref names. */
+/* What a name leads to. */
 int reach_ref(struct reach *r, const struct ref *ref, struct error *err);
 
 #endif
