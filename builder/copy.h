@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * COPY, ADD and WORKDIR inside the merged view of a step (REFERENCE 1.9, 1.12).
+ */
+#ifndef BUILDER_COPY_H
+#define BUILDER_COPY_H
+
+#include "builder/plan.h"
+#include "layers/stack.h"
+
+struct copy_options {
+	const struct copy_spec *spec;
+	int source;                  /* root of the context, stage or image; -1 without sources */
+	const struct ignore *ignore; /* of the context; or NULL */
+	int target;                  /* the step's merged root */
+	const struct stack *below;   /* the same, for --chown names */
+};
+
+/* Copies everything. Blocks: run it in a job. */
+int copy_run(const struct copy_options *o, struct error *err);
+
+/* What the copy depends on, one line a file with its content digest: the input of the step's key,
+   and what a miss is explained with. Only spec, source and ignore are used. */
+int copy_list(const struct copy_options *o, struct buf *out, struct error *err);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a copy depends on: type, mode, owner, size, target, attributes and content of each file, but
+   not its times, so that a fresh checkout of the same files is a hit. */
+#include "builder/copy.h"
+
+#include "builder/walk.h"
+#include "common/fd.h"
+#include "layers/digest.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+enum { READ_CHUNK = 256 * 1024 };
+
+struct lister {
+	const struct copy_options *o;
+	struct buf *out;
+	char *chunk;
+};
+
+/* Names may hold anything but NUL; a line must stay a line. */
+static void add_quoted(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == '%' || c == 0x7f)
+			buf_printf(out, "%%%02x", c);
+		else
+			buf_add_char(out, *text);
+	}
+}
+
+static int hash_file(struct lister *l, int fd, struct digest *out, struct error *err)
+{
+	auto_(hasher) struct hasher *h = hasher_new();
+
+	for (;;) {
+		ssize_t n = read(fd, l->chunk, READ_CHUNK);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_sys(err, "reading");
+		if (n == 0)
+			break;
+		hasher_add(h, l->chunk, (size_t)n);
+	}
+	hasher_finish(h, out);
+	return 0;
+}
+
+/* Only the capability attribute can matter to a program without being seen by it. */
+static void add_capability(struct lister *l, int fd)
+{
+	char value[64];
+	ssize_t n = fgetxattr(fd, "security.capability", value, sizeof(value));
+
+	if (n <= 0)
+		return;
+	buf_add_str(l->out, " cap=");
+	for (ssize_t i = 0; i < n; i++)
+		buf_printf(l->out, "%02x", (unsigned char)value[i]);
+}
+
+static int list_content(struct lister *l, const struct walk_entry *e, struct error *err)
+{
+	char target[PATH_MAX], text[DIGEST_TEXT_SIZE];
+	auto_fd int fd = -1;
+	struct digest d;
+	ssize_t n;
+
+	if (S_ISLNK(e->st.st_mode)) {
+		n = readlinkat(e->dir, e->name, target, sizeof(target) - 1);
+		if (n < 0)
+			return error_sys(err, "%s", e->path);
+		target[n] = '\0';
+		buf_add_str(l->out, " -> ");
+		add_quoted(l->out, target);
+	} else if (S_ISREG(e->st.st_mode)) {
+		fd = open_child(e->dir, e->name, O_RDONLY | O_NONBLOCK, 0, err);
+		if (fd < 0 || hash_file(l, fd, &d, err) < 0)
+			return error_add(err, "%s", e->path);
+		buf_printf(l->out, " %lld %s", (long long)e->st.st_size, digest_text(&d, text));
+		add_capability(l, fd);
+	} else if (S_ISCHR(e->st.st_mode) || S_ISBLK(e->st.st_mode)) {
+		buf_printf(l->out, " %u:%u", major(e->st.st_rdev), minor(e->st.st_rdev));
+	}
+	return 0;
+}
+
+static int visit(void *user, const struct walk_entry *e, bool leaving, struct error *err)
+{
+	struct lister *l = user;
+	/* A file's inode number tells which names are one file; it must not enter the key. */
+	bool linked = S_ISREG(e->st.st_mode) && e->st.st_nlink > 1;
+
+	if (leaving || S_ISSOCK(e->st.st_mode) || (S_ISDIR(e->st.st_mode) && *e->path == '\0'))
+		return 0;
+	buf_add_str(l->out, "  ");
+	add_quoted(l->out, e->path);
+	buf_printf(l->out, " %06o", e->st.st_mode);
+	if (l->o->spec->from != COPY_CONTEXT && l->o->spec->chown == NULL)
+		buf_printf(l->out, " %u:%u", e->st.st_uid, e->st.st_gid);
+	if (linked)
+		buf_add_str(l->out, " linked");
+	if (list_content(l, e, err) < 0)
+		return -1;
+	buf_add_char(l->out, '\n');
+	return 0;
+}
+
+static int list_source(struct lister *l, size_t i, struct error *err)
+{
+	const struct copy_spec *spec = l->o->spec;
+	const struct walk_options walk = {.root = l->o->source, .ignore = l->o->ignore};
+	char **paths;
+	size_t count;
+	int status = 0;
+
+	if (walk_match(&walk, spec->sources[i], spec->written[i], &paths, &count, err) < 0)
+		return -1;
+	for (size_t j = 0; j < count; j++) {
+		buf_add_str(l->out, "source ");
+		add_quoted(l->out, paths[j]);
+		buf_add_char(l->out, '\n');
+		if (status == 0 && walk_tree(&walk, paths[j], visit, l, err) < 0)
+			status = error_add(err, "%s", spec->written[i]);
+		free(paths[j]);
+	}
+	free(paths);
+	return status;
+}
+
+int copy_list(const struct copy_options *o, struct buf *out, struct error *err)
+{
+	struct lister l = {.o = o, .out = out};
+	int status = 0;
+
+	l.chunk = xmalloc(READ_CHUNK);
+	for (size_t i = 0; status == 0 && i < o->spec->source_count; i++)
+		status = list_source(&l, i, err);
+	free(l.chunk);
+	return status;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The key of a step: SHA-256 over a record of everything the step's result depends on.
+ *
+ * The record is kept beside the result, so that a miss is explained by comparing records field by
+ * field. Never in it: secrets, proxies, times, paths of the host (DESIGN section 6).
+ */
+#ifndef BUILDER_KEY_H
+#define BUILDER_KEY_H
+
+#include "builder/plan.h"
+
+enum { KEY_VERSION = 1 };
+
+/* Fills r with the step's inputs and *key with their digest. parent is what the step builds on,
+   from the id of a step or key_of_base(); from is that of the stage or image a COPY reads, or NULL;
+   list is the digest of copy_list() for a COPY from the context, or NULL. */
+void key_of_step(const struct plan *p, const struct step *s, const struct digest *parent,
+		 const struct digest *from, const struct digest *list, struct record *r,
+		 struct digest *key);
+
+/* The id of an empty root, or of an image: its layers and platform. */
+void key_of_base(const struct base_image *image, struct digest *id);
+
+#endif
