@@ -23,4 +23,8 @@ bool userns_inside(void);
    propagation is private. Each stage that fails has its own message and hint (HARDENING 3.11). */
 int userns_enter(bool *single, struct error *err);
 
+/* Whether userns_enter() can give more than one id: 0, else -1 with the reason and a hint what to
+   install or configure. Says nothing about user namespaces being allowed at all. */
+int userns_ranges(struct error *why);
+
 #endif

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# The bare floor that the speed budget is measured against; see bench/floor.c.
+$(O)/bench/floor: bench/floor.c runtime/sys.h
+	@mkdir -p $(@D)
+	$(CC) $(cppflags) $(cflags) $(ldflags) -o $@ $<
