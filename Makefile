@@ -69,6 +69,13 @@ $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 $(O)/varve: $(call objs,cli) $(call lib,builder parser layers runtime common)
 	$(CC) $(cflags) $(ldflags) -o $@ $^ $(call libs,$(PKGS))
 
+$(O)/cli/version.o: CPPFLAGS += -DVARVE_LIBRARIES='"$(libraries)"'
+libraries = $(shell for p in $(PKGS); do \
+	printf '%s %s, ' $$p $$($(PKGCONFIG) --modversion $$p); done | sed 's/, $$//')
+$(O)/tests/test_cli_%: $(O)/tests/test_cli_%.o $(filter-out $(O)/cli/main.o,$(call objs,cli)) \
+		$(call lib,builder parser layers runtime common)
+	$(CC) $(cflags) $(ldflags) -o $@ $^ $(call libs,$(PKGS)) -lcmocka
+
 $(O)/%.l.c $(O)/%.l.h &: %.l | ready
 	@mkdir -p $(@D)
 	$(FLEX) --nounistd --header-file=$(O)/$*.l.h -o $(O)/$*.l.c $<
@@ -146,10 +153,31 @@ demo-now: all
 bench-now: all
 	@VARVE=$(abspath $(O))/varve sh bench/bench.sh $(O)
 
+# --- installing and packaging -----------------------------------------------------------------
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(COMPDIR)/bash-completion/completions $(DESTDIR)$(COMPDIR)/zsh/site-functions
+	install -m 755 $(O)/varve $(DESTDIR)$(BINDIR)/varve
+	install -m 644 $(wildcard doc/*.1) $(DESTDIR)$(MANDIR)/man1
+	$(O)/varve completion bash >$(DESTDIR)$(COMPDIR)/bash-completion/completions/varve
+	$(O)/varve completion zsh >$(DESTDIR)$(COMPDIR)/zsh/site-functions/_varve
+
+# What git knows, as one archive with the same bytes for the same commit.
+dist_name = varve-$(VERSION)
+dist:
+	@mkdir -p $(O)
+	git archive --format=tar --prefix=$(dist_name)/ HEAD | gzip -9n >$(O)/$(dist_name).tar.gz
+distcheck: dist
+	rm -rf $(O)/distcheck && mkdir -p $(O)/distcheck
+	tar -C $(O)/distcheck -xzf $(O)/$(dist_name).tar.gz
+	+$(MAKE) -C $(O)/distcheck/$(dist_name) O=build PREFIX=/usr DESTDIR=$(abspath $(O))/distcheck/root install
+	$(O)/distcheck/root/usr/bin/varve version
+	rm -rf $(O)/distcheck
+
 clean:
 	rm -rf $(O)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 .PHONY: all ready deps check torture demo bench lint check-now torture-now demo-now bench-now \
-	lint-now lint-format lint-shell lint-gcc lint-tidy lint-cppcheck format clean
+	install dist distcheck lint-now lint-format lint-shell lint-gcc lint-tidy lint-cppcheck format clean
 .SECONDARY:

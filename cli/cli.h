@@ -36,12 +36,19 @@ struct command {
 	int error_status;     /* exit status of errors that would be 1, where 1 means something else */
 };
 
+/* The members of struct command for a table of options. */
+#define COMMAND_OPTIONS(table)                                                                     \
+	.options = (table), .option_count = sizeof(table) / sizeof((table)[0])
+
 /* Every command, in the order of `varve help`; cmd_*.c define them. */
 extern const struct command *const cli_commands[];
 extern const size_t cli_command_count;
 
 extern const struct option_spec cli_options[]; /* --root and the others before the command */
 extern const size_t cli_option_count;
+
+extern const char cli_version[];
+extern const char cli_libraries[]; /* "libarchive 3.6.2, ..." at build time */
 
 /* NULL if there is no such command. */
 const struct command *command_find(const char *name);

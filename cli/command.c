@@ -44,8 +44,7 @@ static const char environment[] =
 	"Environment:\n"
 	"  VARVE_ROOT                the store, where --root is not given\n"
 	"  XDG_DATA_HOME             where the store of an ordinary user lies: $XDG_DATA_HOME/varve\n"
-	"  SOURCE_DATE_EPOCH         seconds since 1970 that all timestamps of an image are clamped to\n"
-	"  TMPDIR                    not used: temporary files lie in the store\n";
+	"  SOURCE_DATE_EPOCH         seconds since 1970 that all timestamps of an image are clamped to\n";
 
 static const char exit_status[] =
 	"Exit status:\n"

@@ -118,3 +118,35 @@ size_t text_width(const char *text)
 		width += ((unsigned char)*text & 0xc0) != 0x80;
 	return width;
 }
+
+bool age_parse(const char *text, int64_t *seconds)
+{
+	static const char units[] = "smhdw";
+	static const int64_t length[] = { 1, 60, 3600, 86400, 7 * 86400 };
+	int64_t total = 0;
+
+	if (*text == '\0')
+		return false;
+	while (*text != '\0') {
+		int64_t n = 0, unit = 1;
+		const char *at;
+
+		if (*text < '0' || *text > '9')
+			return false;
+		for (; *text >= '0' && *text <= '9'; text++)
+			if (__builtin_mul_overflow(n, 10, &n) ||
+			    __builtin_add_overflow(n, *text - '0', &n))
+				return false;
+		at = *text != '\0' ? strchr(units, *text) : NULL;
+		if (at != NULL) {
+			unit = length[at - units];
+			text++;
+		} else if (*text != '\0' || total != 0) {
+			return false;
+		}
+		if (__builtin_mul_overflow(n, unit, &n) || __builtin_add_overflow(total, n, &total))
+			return false;
+	}
+	*seconds = total;
+	return true;
+}

@@ -32,4 +32,7 @@ void text_clean_cut(const char *text, size_t width, struct buf *out);
 /* Characters of UTF-8 text. */
 size_t text_width(const char *text);
 
+/* "90s", "15m", "24h", "7d", "2w", "1h30m", or a plain number of seconds. */
+bool age_parse(const char *text, int64_t *seconds);
+
 #endif

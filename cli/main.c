@@ -148,7 +148,7 @@ static int dispatch(struct cli *cli, int argc, char **argv, const struct command
 	cli->debug = values.debug;
 	cli->fast = values.durability != NULL && strcmp(values.durability, "fast") == 0;
 	if (values.version) {
-		out_printf(cli->out, "varve %s\n", VARVE_VERSION);
+		out_printf(cli->out, "varve %s\n", cli_version);
 		return 0;
 	}
 	if (first == argc) {

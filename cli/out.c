@@ -69,6 +69,14 @@ void out_clean(struct out *o, const char *text)
 	write_if_full(o);
 }
 
+void out_json(struct out *o, const struct json *value)
+{
+	if (o->failure != 0)
+		return;
+	json_render(value, true, &o->pending);
+	out_str(o, "\n");
+}
+
 int out_flush(struct out *o, struct error *err)
 {
 	write_pending(o);

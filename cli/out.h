@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "layers/json.h"
 
 #include <stdbool.h>
 
@@ -33,6 +34,9 @@ void out_printf(struct out *o, const char *format, ...) __attribute__((format(pr
 
 /* Text of an image or archive: see text_clean() of cli/format.h. */
 void out_clean(struct out *o, const char *text);
+
+/* Indented, with a newline at its end. */
+void out_json(struct out *o, const struct json *value);
 
 /* Writes what is pending. ERROR_IO or ERROR_SPACE if this or an earlier write failed. */
 int out_flush(struct out *o, struct error *err);
