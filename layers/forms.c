@@ -127,9 +127,8 @@ static int to_blob(void *user, const void *data, size_t length, struct error *er
 	return blob_add(user, data, length, err);
 }
 
-/* Turns one form into another, verifying both the blob read and the plain bytes. */
-static int transcode(struct store *s, const struct layer *from, enum compression want,
-		     struct layer *out, struct error *err)
+int layer_transcode(struct store *s, const struct layer *from, enum compression want,
+		    struct layer *out, struct error *err)
 {
 	auto_(blob_reader) struct blob_reader *in = blob_open(s, &from->blob, from->size, err);
 	auto_(blob_writer) struct blob_writer *to = in == NULL ? NULL : blob_begin(s, err);
@@ -174,7 +173,7 @@ int layer_find(struct store *s, const struct digest *diff_id, enum compression w
 
 	if (layer_lookup(s, diff_id, want, &layer, err) < 0)
 		return -1;
-	if (layer.compression != want && transcode(s, &layer, want, &layer, err) < 0)
+	if (layer.compression != want && layer_transcode(s, &layer, want, &layer, err) < 0)
 		return error_add(err, "turning layer %s into %s", digest_text(diff_id, text),
 				 compression_name(want));
 	*out = layer;

@@ -17,4 +17,9 @@
    of its diff id. */
 int forms_add(struct store *s, const struct layer *layer, struct error *err);
 
+/* Turns the form that `from` describes into another, verifying both the blob that is read and the
+   plain bytes against the diff id, and records it. `from` needs no record. */
+int layer_transcode(struct store *s, const struct layer *from, enum compression want,
+		    struct layer *out, struct error *err);
+
 #endif

@@ -99,7 +99,7 @@ static int parse_descriptor(struct arena *a, const struct json *v, const char *w
 }
 
 static int parse_list(struct manifest *m, const struct json *list, const char *where,
-		      size_t limit, struct error *err)
+		      struct error *err)
 {
 	if (!json_is_array(list))
 		return refuse(err, where, m->is_index ? "manifests is not an array"
@@ -107,32 +107,13 @@ static int parse_list(struct manifest *m, const struct json *list, const char *w
 	for (const struct json *v = json_first(list); v != NULL; v = json_next(v)) {
 		struct descriptor d = { .size = 0 };
 
-		if (m->count == limit)
-			return error_set(err, ERROR_LIMIT, "%s has more than %zu entries%s", where,
-					 limit,
-					 m->is_index ? "" : ", which is what can be mounted");
+		if (m->count == MANIFEST_MAX_ENTRIES)
+			return error_set(err, ERROR_LIMIT, "%s: more than %d entries", where,
+					 MANIFEST_MAX_ENTRIES);
 		if (parse_descriptor(&m->arena, v, where, &d, err) < 0)
 			return -1;
 		m->items = arena_grow(&m->arena, m->items, m->count, sizeof(d));
 		m->items[m->count++] = d;
-	}
-	return 0;
-}
-
-static int check_layers(const struct manifest *m, struct error *err)
-{
-	static const char where[] = "manifest";
-
-	if (!same(m->config.media_type, MEDIA_CONFIG) &&
-	    !same(m->config.media_type, MEDIA_DOCKER_CONFIG))
-		return error_set(err, ERROR_FORMAT,
-				 "%s: this is not a container image, its config is of type %.100s",
-				 where, m->config.media_type);
-	for (size_t i = 0; i < m->count; i++) {
-		enum compression ignored;
-
-		if (manifest_compression(&m->items[i], &ignored, err) < 0)
-			return error_add(err, "%s: layer %zu", where, i + 1);
 	}
 	return 0;
 }
@@ -190,14 +171,11 @@ int manifest_parse(const char *text, size_t length, const char *media_type, stru
 	if (parse_kind(&m, root, media_type, err) < 0)
 		return -1;
 	if (m.is_index) {
-		if (parse_list(&m, json_get(root, "manifests"), "index", MANIFEST_MAX_ENTRIES,
-			       err) < 0)
+		if (parse_list(&m, json_get(root, "manifests"), "index", err) < 0)
 			return -1;
 	} else if (parse_descriptor(&m.arena, json_get(root, "config"), "manifest config",
 				    &m.config, err) < 0 ||
-		   parse_list(&m, json_get(root, "layers"), "manifest", IMAGE_MAX_LAYERS, err) <
-			   0 ||
-		   check_layers(&m, err) < 0) {
+		   parse_list(&m, json_get(root, "layers"), "manifest", err) < 0) {
 		return -1;
 	}
 	*out = m;
@@ -207,29 +185,33 @@ int manifest_parse(const char *text, size_t length, const char *media_type, stru
 
 int manifest_compression(const struct descriptor *layer, enum compression *out, struct error *err)
 {
-	static const struct {
-		const char *prefix;
-		const char *normal;
-	} foreign[] = {
-		{ "application/vnd.oci.image.layer.nondistributable.v1.tar",
-		  "application/vnd.oci.image.layer.v1.tar" },
-		{ "application/vnd.docker.image.rootfs.foreign.diff.tar",
-		  "application/vnd.docker.image.rootfs.diff.tar" },
-	};
-	const char *type = layer->media_type;
-	auto_free char *text = NULL;
-
-	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
-		size_t length = strlen(foreign[i].prefix);
-
-		if (strncmp(type, foreign[i].prefix, length) == 0) {
-			text = xprintf("%s%s", foreign[i].normal, type + length);
-			type = text;
-		}
-	}
-	if (!compression_from_media_type(type, out))
+	if (!compression_from_media_type(layer->media_type, out))
 		return error_set(err, ERROR_FORMAT, "unknown layer type %.100s",
 				 layer->media_type);
+	return 0;
+}
+
+int manifest_check_image(const struct manifest *m, struct error *err)
+{
+	static const char where[] = "manifest";
+
+	if (m->is_index)
+		return refuse(err, where, "an index was found where an image was expected");
+	if (!same(m->config.media_type, MEDIA_CONFIG) &&
+	    !same(m->config.media_type, MEDIA_DOCKER_CONFIG))
+		return error_set(err, ERROR_FORMAT,
+				 "%s: this is not a container image, its config is of type %.100s",
+				 where, m->config.media_type);
+	if (m->count > IMAGE_MAX_LAYERS)
+		return error_set(err, ERROR_LIMIT,
+				 "the image has %zu layers; %d can be mounted together", m->count,
+				 IMAGE_MAX_LAYERS);
+	for (size_t i = 0; i < m->count; i++) {
+		enum compression ignored;
+
+		if (manifest_compression(&m->items[i], &ignored, err) < 0)
+			return error_add(err, "%s: layer %zu", where, i + 1);
+	}
 	return 0;
 }
 

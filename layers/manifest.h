@@ -47,10 +47,12 @@ void manifest_release(struct manifest *m);
 DEFINE_CLEANUP_STRUCT(manifest, struct manifest, manifest_release);
 
 /* media_type is what the reference to the document says, or NULL. The document may leave its own
-   out but must not contradict (CVE-2021-41190); one with both `manifests` and `layers` is refused,
-   and so is a manifest whose config or layers are not those of an image. */
+   out but must not contradict (CVE-2021-41190); one with both `manifests` and `layers` is
+   refused. */
 int manifest_parse(const char *text, size_t length, const char *media_type, struct manifest *out,
 		   struct error *err);
+/* Whether config and layers are those of an image: an artifact's are of any type. */
+int manifest_check_image(const struct manifest *m, struct error *err);
 
 bool media_type_is_index(const char *media_type);
 bool media_type_is_manifest(const char *media_type);
@@ -58,11 +60,14 @@ bool media_type_is_manifest(const char *media_type);
 /* True for attestations and the like, which no platform runs. */
 bool descriptor_is_attestation(const struct descriptor *d);
 
+/* Whether its platform is platform_host(): 0 no or unknown, 1 it would run, 2 exactly. */
+int descriptor_fits(const struct descriptor *d);
+
 /* The entry of an index for platform_host(); a lone entry may leave its platform out.
    ERROR_NOT_FOUND names the platforms there are. */
 const struct descriptor *manifest_pick(const struct manifest *index, struct error *err);
 
-/* The manifest of a store's image, verified; an index is followed to the entry for this machine.
+/* The manifest of a store's image, verified and checked; an index is followed to the entry for this machine.
    *digest and size (UINT64_MAX: unknown) go in as what is looked for and come out as what was
    found. */
 int manifest_load(struct store *s, struct digest *digest, uint64_t *size, struct manifest *out,

@@ -24,8 +24,7 @@ static const char *normal_variant(const char *architecture, const char *variant)
 	return variant;
 }
 
-/* 0: not this machine's, 1: it would run here, 2: exactly. */
-static int match(const struct descriptor *d)
+int descriptor_fits(const struct descriptor *d)
 {
 	const char *os, *architecture, *variant, *theirs;
 
@@ -67,7 +66,7 @@ const struct descriptor *manifest_pick(const struct manifest *index, struct erro
 
 	for (size_t i = 0; i < index->count; i++) {
 		const struct descriptor *d = &index->items[i];
-		int m = match(d);
+		int m = descriptor_fits(d);
 
 		if (descriptor_is_attestation(d))
 			continue;
@@ -125,6 +124,8 @@ int manifest_load(struct store *s, struct digest *digest, uint64_t *size, struct
 		manifest_release(&m);
 		m = next;
 	}
+	if (manifest_check_image(&m, err) < 0)
+		return -1;
 	*digest = at;
 	*size = length;
 	*out = m;

@@ -255,3 +255,11 @@ char *name_canonical(const char *text, struct error *err)
 	}
 	return xprintf("%s:%s", n.repository, n.tag);
 }
+
+char *name_qualified(const char *canonical)
+{
+	if (domain_length(canonical) > 0)
+		return xstrdup(canonical);
+	return xprintf(strchr(canonical, '/') != NULL ? "docker.io/%s" : "docker.io/library/%s",
+		       canonical);
+}

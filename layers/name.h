@@ -28,4 +28,8 @@ DEFINE_CLEANUP_STRUCT(name, struct name, name_release);
 /* "repository:tag", the key of refs; caller frees. ERROR_USAGE for a name with a digest. */
 char *name_canonical(const char *text, struct error *err);
 
+/* The same with the registry written out, as other tools want it: "docker.io/library/busybox:1" of
+   the canonical "busybox:1"; caller frees. */
+char *name_qualified(const char *canonical);
+
 #endif

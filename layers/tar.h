@@ -56,6 +56,9 @@ DEFINE_CLEANUP(tar_writer, struct tar_writer *, tar_writer_free);
 int tar_write_entry(struct tar_writer *w, const struct tar_entry *entry, struct error *err);
 /* Exactly size bytes of fd as the content of the entry just written. */
 int tar_write_content(struct tar_writer *w, int fd, uint64_t size, struct error *err);
+/* Content that comes in pieces, altogether the size of the entry, and then the padding. */
+int tar_write_data(struct tar_writer *w, const void *data, size_t length, struct error *err);
+int tar_write_padding(struct tar_writer *w, struct error *err);
 int tar_writer_finish(struct tar_writer *w, struct error *err);
 uint64_t tar_writer_size(const struct tar_writer *w); /* bytes written so far */
 

@@ -294,6 +294,16 @@ int tar_write_content(struct tar_writer *w, int fd, uint64_t size, struct error 
 	return pad(w, err);
 }
 
+int tar_write_data(struct tar_writer *w, const void *data, size_t length, struct error *err)
+{
+	return add(w, data, length, err);
+}
+
+int tar_write_padding(struct tar_writer *w, struct error *err)
+{
+	return pad(w, err);
+}
+
 int tar_writer_finish(struct tar_writer *w, struct error *err)
 {
 	static const char end[2 * TAR_BLOCK];

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files behind layers/archive.h share: the contents of an archive that is being loaded, and
+ * the stream of one that is being saved.
+ *
+ * An archive may come from a pipe and hold its documents first or last, so loading reads it once,
+ * puts every file into the store under its digest as it passes, remembers which path became which
+ * blob, and looks at the documents afterwards. What no document names stays in the store without a
+ * name, for the garbage collector.
+ */
+#ifndef LAYERS_ARCHIVE_PRIVATE_H
+#define LAYERS_ARCHIVE_PRIVATE_H
+
+#include "layers/archive.h"
+#include "layers/manifest.h"
+
+enum {
+	ARCHIVE_MAX_ENTRIES = 65536,
+	ARCHIVE_MAX_PATH = 512,
+	ARCHIVE_MAX_LINKS = 10, /* from link to link to file */
+};
+
+/* A regular file or link of the archive. */
+struct member {
+	const char *path;   /* without "./", "//" and trailing slashes */
+	const char *target; /* where a link leads, likewise; NULL for a file */
+	struct digest content; /* of its bytes */
+	struct digest blob;    /* of what was stored: the same, or its compressed form */
+	uint64_t size;         /* of what was stored */
+	enum compression compression;
+	size_t order;
+};
+
+struct contents {
+	struct arena arena;
+	struct member *members; /* sorted by path */
+	size_t count;
+	struct buf layout, index, manifest; /* oci-layout, index.json, manifest.json */
+	bool has_layout, has_index, has_manifest;
+};
+
+#define CONTENTS_INIT                                                                              \
+	{                                                                                          \
+		.arena = ARENA_INIT, .layout = BUF_INIT, .index = BUF_INIT, .manifest = BUF_INIT   \
+	}
+
+void contents_release(struct contents *c);
+DEFINE_CLEANUP_STRUCT(contents, struct contents, contents_release);
+
+/* Reads a tar, plain or compressed, into the store. Files below blobs/ are kept as they are and
+   must have the digest of their name; a layer of a docker archive that is a plain tar is stored
+   compressed, and recorded as a form of that diff id. */
+int contents_read(struct store *s, int fd, struct contents *out, struct error *err);
+
+/* The file at a path, through links; NULL if there is none. */
+const struct member *contents_find(const struct contents *c, const char *path);
+
+/* path without "./", "//", ".." and trailing slashes, as seen from the directory of `from` (NULL:
+   from the top). NULL if it leads out of the archive. */
+const char *contents_clean(struct arena *a, const char *from, const char *path);
+
+/* The refs that a load yields. */
+struct loaded {
+	struct ref *refs;
+	size_t count;
+	const char *only; /* canonical name or NULL */
+};
+
+void loaded_release(struct loaded *l);
+DEFINE_CLEANUP_STRUCT(loaded, struct loaded, loaded_release);
+
+/* Adds a name (canonical, or "") for an image; twice the same is once, two images of one name are
+   ERROR_FORMAT. */
+int loaded_add(struct loaded *l, const char *name, const struct digest *manifest, uint64_t size,
+	       const char *media_type, struct error *err);
+/* The canonical form of a name that stands in an archive; caller frees. */
+char *loaded_name(const char *text, struct error *err);
+
+/* The images of index.json, of a tar (contents) or of a layout directory (contents NULL). */
+int load_oci(struct store *s, const struct contents *c, int dir, const struct buf *index,
+	     struct loaded *out, struct error *err);
+/* The images of manifest.json. */
+int load_docker(struct store *s, const struct contents *c, struct loaded *out,
+		struct error *err);
+
+/* --- saving -------------------------------------------------------------------------------- */
+
+/* One tar on its way to a descriptor: every file 0644, every directory 0755, owner 0:0, mtime 0. */
+struct tar_output {
+	struct tar_writer *writer;
+	int fd;
+};
+
+void output_begin(struct tar_output *o, int fd);
+void output_release(struct tar_output *o);
+DEFINE_CLEANUP_STRUCT(tar_output, struct tar_output, output_release);
+int output_directory(struct tar_output *o, const char *path, struct error *err);
+int output_text(struct tar_output *o, const char *path, const struct buf *text,
+		struct error *err);
+/* The header of a file whose bytes follow with tar_write_data() and tar_write_padding(). */
+int output_header(struct tar_output *o, const char *path, uint64_t size, struct error *err);
+
+/* Digests that were written already, sorted. */
+struct digest_set {
+	struct digest *item;
+	size_t count;
+};
+
+void digest_set_release(struct digest_set *set);
+DEFINE_CLEANUP_STRUCT(digest_set, struct digest_set, digest_set_release);
+/* False if it is there already. */
+bool digest_set_add(struct digest_set *set, const struct digest *d);
+
+int save_docker(struct store *s, const struct save_item *items, size_t count, int to,
+		struct error *err);
+
+#endif
