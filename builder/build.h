@@ -36,6 +36,7 @@ struct build_options {
 	const char *const *tags;   /* canonical names; may be none */
 	size_t tag_count;
 	enum compression compression;
+	bool recompress;           /* also the base image's layers */
 	enum volume_writes volume_writes;
 	int64_t epoch;             /* SOURCE_DATE_EPOCH; -1: none */
 	bool no_cache;

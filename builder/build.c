@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The main loop of a build. */
+#include "builder/run.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+enum { GRACE_MS = 10000 };
+
+static void init(struct build *b, struct plan *p)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	*b = (struct build){
+		.plan = p,
+		.options = p->options,
+		.store = p->options->store,
+		.stub = STUB_INIT,
+		.etc = {-1, -1, -1},
+		.jobs = p->options->jobs > 0 ? p->options->jobs
+					     : (unsigned)(cores > 0 ? cores : 1),
+		.began = loop_now(),
+		.error = ERROR_INIT,
+	};
+	b->steps = xcalloc(p->step_count, sizeof(*b->steps));
+	for (size_t i = 0; i < p->step_count; i++)
+		b->steps[i] = (struct execution){
+			.build = b,
+			.step = p->steps[i],
+			.inputs = RECORD_INIT,
+			.list = BUF_INIT,
+			.upper = -1,
+			.lock = -1,
+			.output = -1,
+		};
+}
+
+/* Keeps the trees of executed steps, so that a next build need not unpack them. Only now: a tree
+   that some other build published first would have been taken from under a running step. */
+static void publish_trees(struct build *b)
+{
+	for (size_t i = 0; i < b->plan->step_count; i++) {
+		struct execution *e = &b->steps[i];
+		struct error ignored = ERROR_INIT;
+
+		if (e->upper >= 0 && e->state == STEP_DONE && e->have_outcome &&
+		    !e->outcome.layer.empty)
+			store_publish(b->store, STORE_TREES, &e->outcome.layer.diff_id, e->name,
+				      &ignored);
+	}
+}
+
+static void release(struct build *b)
+{
+	for (size_t i = 0; i < b->leaving_count; i++)
+		sandbox_free(b->leaving[i]);
+	free(b->leaving);
+	for (size_t i = 0; i < b->plan->step_count; i++) {
+		struct execution *e = &b->steps[i];
+
+		sandbox_free(e->box);
+		cleanup_fd(&e->output);
+		cleanup_fd(&e->upper);
+		cleanup_fd(&e->lock);
+		record_release(&e->inputs);
+		buf_release(&e->list);
+		outcome_release(&e->outcome);
+	}
+	free(b->steps);
+	for (size_t i = 0; i < b->tree_count; i++) {
+		cleanup_fd(&b->trees[i]->fd);
+		free(b->trees[i]);
+	}
+	free(b->trees);
+	stub_release(&b->stub);
+	for (int i = 0; i < 3; i++)
+		cleanup_fd(&b->etc[i]);
+	loop_free(b->loop);
+}
+
+/* The first signal is passed on to the programs, which may end in their own way; the second, or ten
+   seconds, kills. */
+static void interrupted(void *user)
+{
+	struct build *b = user;
+	struct signalfd_siginfo info;
+	struct error err = ERROR_INIT;
+
+	if (read(b->options->interrupt, &info, sizeof(info)) != sizeof(info))
+		return;
+	b->interrupts++;
+	if (b->interrupts == 1) {
+		bool running = false;
+
+		for (size_t i = 0; i < b->plan->step_count; i++) {
+			if (b->steps[i].box == NULL)
+				continue;
+			running = true;
+			sandbox_signal(b->steps[i].box, (int)info.ssi_signo, &err);
+		}
+		b->interrupted_at = loop_now();
+		b->signal = (int)info.ssi_signo;
+		if (running)
+			return;
+	}
+	error_clear(&err);
+	error_set(&err, ERROR_CANCELLED, "interrupted");
+	build_fail(b, &err);
+}
+
+static bool is_over(const struct build *b)
+{
+	for (size_t i = 0; i < b->plan->step_count; i++) {
+		const struct execution *e = &b->steps[i];
+
+		if (e->job != NULL || e->box != NULL)
+			return false;
+		if (b->error.code == ERROR_NONE && e->state != STEP_DONE)
+			return false;
+		if (e->state == STEP_SEALED)
+			return false;
+	}
+	for (size_t i = 0; i < b->tree_count; i++)
+		if (b->trees[i]->job != NULL)
+			return false;
+	return true;
+}
+
+static void reap_leaving(struct build *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->leaving_count; i++) {
+		if (sandbox_gone(b->leaving[i]))
+			sandbox_free(b->leaving[i]);
+		else
+			b->leaving[kept++] = b->leaving[i];
+	}
+	b->leaving_count = kept;
+}
+
+static void watch_grace(struct build *b)
+{
+	struct error err = ERROR_INIT;
+
+	if (b->interrupts != 1 || b->error.code != ERROR_NONE ||
+	    loop_now() - b->interrupted_at < (uint64_t)GRACE_MS * 1000)
+		return;
+	error_set(&err, ERROR_CANCELLED, "interrupted");
+	build_fail(b, &err);
+}
+
+static int run_loop(struct build *b, struct error *err)
+{
+	b->loop = loop_new(err);
+	if (b->loop == NULL)
+		return -1;
+	if (b->options->interrupt >= 0 &&
+	    loop_watch(b->loop, b->options->interrupt, interrupted, b, err) < 0)
+		return -1;
+	for (;;) {
+		schedule(b);
+		if (is_over(b))
+			break;
+		if (loop_step(b->loop, b->interrupts > 0 ? 100 : -1, err) < 0)
+			return -1;
+		reap_leaving(b);
+		watch_grace(b);
+	}
+	/* A program that ended because of the signal is an interruption, not its own failure. */
+	if (b->interrupts > 0 && (b->error.code == ERROR_CHILD || b->error.code == ERROR_NONE)) {
+		error_clear(&b->error);
+		error_set(&b->error, ERROR_CANCELLED, "interrupted");
+	}
+	if (b->error.code == ERROR_NONE)
+		return 0;
+	*err = b->error;
+	return -1;
+}
+
+int build_run(struct plan *p, struct build_result *result, int *exit_status, struct error *err)
+{
+	struct build b;
+	int status;
+
+	init(&b, p);
+	status = run_loop(&b, err);
+	publish_trees(&b);
+	*exit_status = b.exit_status;
+	if (status == 0)
+		status = finish(&b, result, err);
+	release(&b);
+	return status;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RUN: one program in a sandbox over the step's layers. */
+#include "builder/run.h"
+
+#include "builder/user.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+enum { MAX_ETC_FILE = 1024 * 1024, OUTPUT_CHUNK = 32 * 1024 };
+
+static const char *const etc_names[3] = {"hosts", "hostname", "resolv.conf"};
+static const char *const etc_paths[3] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+static const char hostname[] = "varve";
+
+/* --- /etc files ---------------------------------------------------------------------------- */
+
+static void resolv_conf(struct build *b, struct buf *out)
+{
+	struct error ignored = ERROR_INIT;
+	auto_fd int fd = -1;
+
+	if (b->options->host_root >= 0)
+		fd = open_in(b->options->host_root, "etc/resolv.conf", O_RDONLY | O_NONBLOCK, 0,
+			     &ignored);
+	if (fd >= 0)
+		read_all(fd, MAX_ETC_FILE, out, &ignored);
+}
+
+static int make_etc(struct build *b, struct error *err)
+{
+	static const char hosts[] = "127.0.0.1\tlocalhost varve\n"
+				    "::1\tlocalhost ip6-localhost ip6-loopback\n";
+	int stage = store_stage(b->store, err);
+	auto_fd int dir = -1;
+
+	if (b->etc[0] >= 0)
+		return 0;
+	if (stage < 0)
+		return -1;
+	dir = mkdir_child(stage, "etc", 0755, err);
+	if (dir < 0)
+		return -1;
+	for (int i = 0; i < 3; i++) {
+		auto_(buf) struct buf text = BUF_INIT;
+
+		if (i == 0)
+			buf_add_str(&text, hosts);
+		else if (i == 1)
+			buf_printf(&text, "%s\n", hostname);
+		else
+			resolv_conf(b, &text);
+		if (replace_file(dir, etc_names[i], text.data, text.length, err) < 0)
+			return -1;
+		b->etc[i] = open_child(dir, etc_names[i], O_RDONLY, 0, err);
+		if (b->etc[i] < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the stub layer ------------------------------------------------------------------------ */
+
+/* The stub layer of the step before serves again unless what that step wrote may have changed the
+   targets or their parents. */
+static bool stub_still_fits(struct build *b, const struct step *s)
+{
+	static const char *const tops[] = {"proc", "sys", "dev", "etc"};
+	const struct execution *before;
+
+	if (s->previous == NULL || b->stub_for != s->previous || s->run.script != NULL)
+		return false;
+	before = &b->steps[s->previous->number - 1];
+	for (size_t i = 0; before->upper >= 0 && i < sizeof(tops) / sizeof(tops[0]); i++)
+		if (faccessat(before->upper, tops[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return false;
+	return before->upper >= 0;
+}
+
+static int make_stub(struct build *b, const struct step *s, const struct lowers *below,
+		     struct error *err)
+{
+	size_t count;
+	const struct sandbox_target *wanted = sandbox_targets(&count);
+	struct stack root = lowers_stack(b, below);
+	auto_free struct stub_target *targets = xcalloc(count + 1, sizeof(*targets));
+	auto_free char *script = NULL;
+	int stage = store_stage(b->store, err);
+
+	if (stage < 0)
+		return -1;
+	if (stub_still_fits(b, s)) {
+		b->stub_for = s;
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		targets[i] = (struct stub_target){.path = wanted[i].path,
+						  .directory = wanted[i].directory};
+	if (s->run.script != NULL) {
+		script = xprintf("%s/%s", SCRIPT_DIRECTORY, s->run.script->name);
+		targets[count++] = (struct stub_target){.path = script,
+							.data = s->run.script->data,
+							.length = s->run.script->length,
+							.mode = 0755};
+	}
+	stub_release(&b->stub);
+	b->stub_for = s->run.script == NULL ? s : NULL;
+	return stub_make(&root, stage, targets, count, &b->stub, err);
+}
+
+/* --- environment --------------------------------------------------------------------------- */
+
+static char **environment(const struct run_spec *run, const char *home)
+{
+	size_t count = run->env.count + run->proxy.count, at = 0;
+	char **env = xcalloc(count + 2, sizeof(char *));
+	bool has_home = false;
+
+	for (size_t i = 0; i < run->env.count; i++) {
+		env[at++] = xstrdup(run->env.item[i]);
+		has_home = has_home || strncmp(run->env.item[i], "HOME=", 5) == 0;
+	}
+	for (size_t i = 0; i < run->proxy.count; i++)
+		env[at++] = xstrdup(run->proxy.item[i]);
+	if (!has_home)
+		env[at++] = xprintf("HOME=%s", home);
+	return env;
+}
+
+static char **arguments(const struct run_spec *run)
+{
+	char **argv = xcalloc(run->argv.count + 1, sizeof(char *));
+
+	for (size_t i = 0; i < run->argv.count; i++)
+		argv[i] = xstrdup(run->argv.item[i]);
+	return argv;
+}
+
+static void free_list(char **list)
+{
+	for (char **at = list; *at != NULL; at++)
+		free(*at);
+	free(list);
+}
+
+/* --- output -------------------------------------------------------------------------------- */
+
+static void keep_tail(struct execution *e, const char *data, size_t length)
+{
+	if (length >= TAIL_BYTES) {
+		memcpy(e->tail, data + length - TAIL_BYTES, TAIL_BYTES);
+		e->tail_length = TAIL_BYTES;
+		return;
+	}
+	if (e->tail_length + length > TAIL_BYTES) {
+		size_t drop = e->tail_length + length - TAIL_BYTES;
+
+		memmove(e->tail, e->tail + drop, e->tail_length - drop);
+		e->tail_length -= drop;
+	}
+	memcpy(e->tail + e->tail_length, data, length);
+	e->tail_length += length;
+}
+
+/* Passes on what is in the pipe; false when it is empty or at its end. */
+static bool pump_once(struct execution *e)
+{
+	char chunk[OUTPUT_CHUNK];
+	struct error ignored = ERROR_INIT;
+	ssize_t n = read(e->output, chunk, sizeof(chunk));
+
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n <= 0)
+		return false;
+	keep_tail(e, chunk, (size_t)n);
+	if (e->build->options->log >= 0)
+		write_all(e->build->options->log, chunk, (size_t)n, &ignored);
+	step_event(e, (struct event){
+			      .kind = EVENT_STEP_OUTPUT, .text = chunk, .length = (size_t)n});
+	return true;
+}
+
+static void output_ready(void *user)
+{
+	struct execution *e = user;
+
+	if (!pump_once(e))
+		loop_unwatch(e->build->loop, e->output);
+}
+
+/* --- the program --------------------------------------------------------------------------- */
+
+static void describe_failure(struct execution *e, int status, struct error *err)
+{
+	struct build *b = e->build;
+
+	if (WIFSIGNALED(status)) {
+		b->exit_status = 128 + WTERMSIG(status);
+		error_set(err, ERROR_CHILD, "%s: %s was killed by signal %d (%s)", e->step->place,
+			  insn_name(e->step->insn->kind), WTERMSIG(status),
+			  strsignal(WTERMSIG(status)));
+	} else {
+		b->exit_status = WEXITSTATUS(status);
+		error_set(err, ERROR_CHILD, "%s: %s exited with status %d", e->step->place,
+			  insn_name(e->step->insn->kind), WEXITSTATUS(status));
+	}
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		error_hint(err, "the kernel kills programs when memory runs out; see dmesg");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		error_hint(err, "127 usually means that a command was not found in the image");
+}
+
+static void discard_or_seal(struct execution *e)
+{
+	auto_(lowers) struct lowers below = {.fd = NULL};
+	struct error err = ERROR_INIT;
+
+	if (e->build->options->volume_writes != VOLUME_DISCARD || e->step->volume_count == 0) {
+		step_seal(e);
+		return;
+	}
+	e->state = STEP_PRUNING;
+	if (trees_below(e->build, e->step, &below, &err) < 0 ||
+	    start_discard(e, &below, &err) < 0)
+		step_fail(e, &err);
+}
+
+static void program_ended(void *user)
+{
+	struct execution *e = user;
+	struct build *b = e->build;
+	struct sandbox_result result;
+	struct error err = ERROR_INIT;
+	int status;
+
+	loop_unwatch(b->loop, sandbox_fd(e->box));
+	status = sandbox_finish(e->box, &result, &err);
+	/* Nothing of the sandbox can write any more, so what is in the pipe is all there is. */
+	while (pump_once(e))
+		continue;
+	loop_unwatch(b->loop, e->output);
+	cleanup_fd(&e->output);
+	b->leaving = xgrow(b->leaving, b->leaving_count, sizeof(struct sandbox *));
+	b->leaving[b->leaving_count++] = steal(e->box);
+	if (status == 0 && (!WIFEXITED(result.wait_status) || WEXITSTATUS(result.wait_status) != 0))
+		describe_failure(e, result.wait_status, &err);
+	else if (status < 0)
+		error_add(&err, "%s", e->step->place);
+	if (err.code != ERROR_NONE)
+		step_fail(e, &err);
+	else
+		discard_or_seal(e);
+}
+
+static int start_sandbox(struct execution *e, const struct lowers *lowers, int work,
+			 const struct user *user, int output, struct error *err)
+{
+	struct build *b = e->build;
+	const struct run_spec *run = &e->step->run;
+	struct sandbox_mount mounts[3];
+	char **argv = arguments(run), **env = environment(run, user->home);
+	struct sandbox_spec spec = {
+		.root = {.lower = lowers->fd,
+			 .count = lowers->count,
+			 .upper = e->upper,
+			 .work = work,
+			 .userxattr = store_userxattr(b->store),
+			 .volatile_upper = true},
+		.argv = argv,
+		.envp = env,
+		.cwd = run->cwd,
+		.uid = user->uid,
+		.gid = user->gid,
+		.groups = user->groups,
+		.group_count = user->group_count,
+		.hostname = hostname,
+		.network = run->no_network ? SANDBOX_NO_NETWORK : SANDBOX_HOST_NETWORK,
+		.mounts = mounts,
+		.mount_count = 3,
+		.input = -1,
+		.output = output,
+		.error = output,
+		.capabilities = SANDBOX_CAPABILITIES,
+		.new_session = true,
+	};
+
+	for (int i = 0; i < 3; i++)
+		mounts[i] = (struct sandbox_mount){.kind = SANDBOX_BIND,
+						   .source = b->etc[i],
+						   .target = etc_paths[i],
+						   .read_only = true};
+	e->box = sandbox_start(&spec, err);
+	free_list(argv);
+	free_list(env);
+	return e->box != NULL ? 0 : -1;
+}
+
+/* The stub layer goes on top of the others. */
+static void add_stub(const struct build *b, const struct lowers *below, struct lowers *out)
+{
+	bool stub = b->stub.fd >= 0;
+
+	out->count = below->count + stub;
+	out->fd = xcalloc(out->count + 1, sizeof(int));
+	if (stub)
+		out->fd[0] = b->stub.fd;
+	if (below->count > 0)
+		memcpy(out->fd + stub, below->fd, below->count * sizeof(int));
+}
+
+int start_run(struct execution *e, const struct lowers *below, struct error *err)
+{
+	struct build *b = e->build;
+	struct stack stack = lowers_stack(b, below);
+	auto_(lowers) struct lowers lowers = {.fd = NULL};
+	auto_(user) struct user user = {.uid = 0};
+	auto_fd int work = -1, output = -1;
+	int ends[2];
+
+	if (make_etc(b, err) < 0 || make_stub(b, e->step, below, err) < 0 ||
+	    user_resolve(&stack, e->step->run.user, &user, err) < 0 ||
+	    make_upper(e, below, &work, err) < 0)
+		return -1;
+	add_stub(b, below, &lowers);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "creating a pipe");
+	e->output = ends[0];
+	output = ends[1];
+	if (fcntl(e->output, F_SETFL, O_NONBLOCK) < 0)
+		return error_sys(err, "setting up a pipe");
+	if (start_sandbox(e, &lowers, work, &user, output, err) < 0)
+		return -1;
+	if (loop_watch(b->loop, e->output, output_ready, e, err) < 0)
+		return -1;
+	return loop_watch(b->loop, sandbox_fd(e->box), program_ended, e, err);
+}

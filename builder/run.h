@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A plan being executed. Private to builder/.
+ *
+ * Each step is a small state machine; schedule() advances every one that can advance, and is called
+ * after each event of the loop. Nothing here blocks: programs run in sandboxes, everything that
+ * reads or writes much in jobs.
+ */
+#ifndef BUILDER_RUN_H
+#define BUILDER_RUN_H
+
+#include "builder/cache.h"
+#include "builder/key.h"
+#include "builder/plan.h"
+#include "builder/stub.h"
+#include "common/fd.h"
+#include "common/job.h"
+#include "common/loop.h"
+#include "runtime/sandbox.h"
+
+enum { TAIL_BYTES = 8 * 1024 };
+
+enum step_state {
+	STEP_WAITING,  /* for the steps it depends on, and for its list of files */
+	STEP_LOCKING,  /* another process executes the same step */
+	STEP_PREPARING, /* its lower trees are being unpacked */
+	STEP_RUNNING,  /* program or copy */
+	STEP_PRUNING,  /* writes below volumes are being discarded */
+	STEP_SEALED,   /* the upper is final: successors may start; not packed yet */
+	STEP_PACKING,
+	STEP_DONE,     /* the outcome is known */
+};
+
+/* One step in execution. */
+struct execution {
+	struct build *build;
+	const struct step *step;
+	enum step_state state;
+	bool cached, announced;
+	uint64_t started;
+	struct digest parent, key;
+	struct record inputs; /* of the key */
+	bool have_key;
+	struct outcome outcome;
+	bool have_outcome; /* as packed or recorded, not only its id */
+	/* files of a COPY from the context */
+	enum { LIST_NONE, LIST_RUNNING, LIST_READY } list_state;
+	struct buf list; /* only kept when a miss is to be explained */
+	struct digest list_digest;
+	/* the writable layer */
+	char name[RANDOM_NAME_SIZE]; /* of its directory in the stage */
+	int upper;                   /* its fs directory; valid until the build ends */
+	int lock;
+	struct sandbox *box;
+	struct job *job;
+	int output; /* read end of the program's output */
+	char tail[TAIL_BYTES];
+	size_t tail_length;
+};
+
+/* An unpacked layer that serves as a lower. */
+struct tree {
+	struct layer layer;
+	int fd; /* -1: not there yet */
+	struct job *job;
+	struct build *build;
+};
+
+struct build {
+	struct plan *plan;
+	const struct build_options *options;
+	struct store *store;
+	struct loop *loop;
+	struct execution *steps; /* steps[number - 1] */
+	struct tree **trees;
+	size_t tree_count;
+	struct stub stub;
+	const struct step *stub_for; /* the last step that it fitted */
+	struct sandbox **leaving; /* finished, being torn down */
+	size_t leaving_count;
+	int etc[3]; /* hosts, hostname, resolv.conf as the sandbox sees them */
+	unsigned jobs, running, packing, listing, unpacking;
+	uint64_t began;
+	int interrupts, signal;
+	uint64_t interrupted_at;
+	bool pinned; /* hits are protected from GC: something will be executed */
+	struct error error; /* the first failure; code ERROR_NONE while all is well */
+	int exit_status;
+};
+
+/* --- schedule.c ---------------------------------------------------------------------------- */
+void schedule(struct build *b);
+/* Remembers the first failure of a build and stops the rest. */
+void build_fail(struct build *b, const struct error *err);
+void step_fail(struct execution *e, const struct error *err);
+void step_seal(struct execution *e);
+void step_packed(struct execution *e);
+/* Sends an event about a step; its step, label and time are filled in. */
+void step_event(const struct execution *e, struct event event);
+
+/* --- trees.c ------------------------------------------------------------------------------- */
+struct lowers {
+	int *fd; /* the top first */
+	size_t count;
+};
+void lowers_release(struct lowers *l);
+DEFINE_CLEANUP_STRUCT(lowers, struct lowers, lowers_release);
+
+/* The trees a step lies on, or with `whole` those of a whole stage. 1: they are all there; 0: some
+   are being unpacked, ask again; -1: err. */
+int trees_below(struct build *b, const struct step *s, struct lowers *out, struct error *err);
+int trees_of_stage(struct build *b, const struct stage_plan *stage, struct lowers *out,
+		   struct error *err);
+int trees_of_image(struct build *b, const struct base_image *image, struct lowers *out,
+		   struct error *err);
+struct stack lowers_stack(const struct build *b, const struct lowers *l);
+
+/* --- the kinds of work --------------------------------------------------------------------- */
+/* Each starts the step's work over these lowers; when it ends it calls step_seal or step_fail. */
+int start_run(struct execution *e, const struct lowers *below, struct error *err);
+int start_copy(struct execution *e, const struct lowers *below, const struct lowers *source,
+	       struct error *err);
+int start_workdir(struct execution *e, const struct lowers *below, struct error *err);
+/* After a RUN with --volume-writes=discard. */
+int start_discard(struct execution *e, const struct lowers *below, struct error *err);
+/* 1: packing; 0: not yet, a tree below is being unpacked; -1: err. Ends in step_packed(). */
+int start_pack(struct execution *e, struct error *err);
+int start_list(struct execution *e, struct error *err);
+/* A hit whose layer is there only in another compression. */
+int start_transcode(struct execution *e, struct error *err);
+/* Makes the directories of the writable layer. */
+int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err);
+
+/* --- volume.c ------------------------------------------------------------------------------ */
+struct volume_watch;
+/* Watches what a pack reports for paths below the step's volumes, found in root. */
+struct volume_watch *volume_watch_new(const struct step *s, const struct stack *root);
+void volume_watch_visit(void *user, const char *path, enum entry_change change);
+/* Moves the findings into the outcome. */
+void volume_watch_finish(struct volume_watch *w, struct outcome *o);
+/* Takes what a RUN wrote below volumes out of the upper again. */
+int volume_discard(const struct step *s, const struct stack *root, int upper, struct error *err);
+/* Warns about the writes of an outcome, or fails with --volume-writes=error. */
+int volume_report(struct execution *e, struct error *err);
+
+/* --- finish.c ------------------------------------------------------------------------------ */
+/* Config, manifest, commit, tags. Blocks, by jobs of its own. */
+int finish(struct build *b, struct build_result *result, struct error *err);
+
+#endif

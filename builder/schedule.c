@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which step may go on, and where it goes. */
+#include "builder/run.h"
+
+#include <string.h>
+
+void step_event(const struct execution *e, struct event event)
+{
+	const struct build *b = e->build;
+
+	event.step = e->step->number;
+	event.steps = (int)b->plan->step_count;
+	event.label = e->step->label;
+	event.at = loop_now() - b->began;
+	event_emit(b->options->sink, &event);
+}
+
+void build_fail(struct build *b, const struct error *err)
+{
+	if (b->error.code != ERROR_NONE)
+		return;
+	b->error = *err;
+	for (size_t i = 0; i < b->plan->step_count; i++) {
+		struct execution *e = &b->steps[i];
+
+		/* Packing goes on: steps that ended well stay in the cache. */
+		if (e->box != NULL)
+			sandbox_kill(e->box);
+		if (e->job != NULL && e->state < STEP_SEALED)
+			job_cancel(e->job);
+	}
+	for (size_t i = 0; i < b->tree_count; i++)
+		if (b->trees[i]->job != NULL)
+			job_cancel(b->trees[i]->job);
+}
+
+static bool is_working(enum step_state state)
+{
+	return state >= STEP_PREPARING && state <= STEP_PRUNING;
+}
+
+static void set_state(struct execution *e, enum step_state state)
+{
+	if (is_working(e->state) && !is_working(state))
+		e->build->running--;
+	if (!is_working(e->state) && is_working(state))
+		e->build->running++;
+	e->state = state;
+}
+
+static void failure_text(const struct execution *e, const struct error *err, struct buf *out)
+{
+	char text[ERROR_TEXT * 2];
+
+	error_format(err, text, sizeof(text));
+	buf_printf(out, "%s\n", text);
+	dockerfile_render_excerpt(e->step->file, e->step->insn->at, out);
+	if (e->tail_length > 0) {
+		buf_add_str(out, "last output:\n");
+		buf_add(out, e->tail, e->tail_length);
+	}
+}
+
+void step_fail(struct execution *e, const struct error *err)
+{
+	struct error failed = *err;
+
+	cleanup_fd(&e->lock);
+	set_state(e, STEP_DONE);
+	/* What was killed because something else failed is not a failure to talk about. */
+	if (e->build->error.code == ERROR_NONE && failed.code != ERROR_CANCELLED) {
+		auto_(buf) struct buf text = BUF_INIT;
+
+		if (strstr(failed.frame[failed.depth - 1].text, e->step->place) == NULL)
+			error_add(&failed, "%s: %s", e->step->place,
+				  insn_name(e->step->insn->kind));
+		failure_text(e, &failed, &text);
+		step_event(e, (struct event){.kind = EVENT_STEP_FAILED,
+					     .text = text.data,
+					     .duration = loop_now() - e->started});
+	}
+	build_fail(e->build, &failed);
+}
+
+void step_seal(struct execution *e)
+{
+	step_event(e, (struct event){.kind = EVENT_STEP_DONE,
+				     .duration = loop_now() - e->started});
+	set_state(e, STEP_SEALED);
+}
+
+static void announce_layer(const struct execution *e)
+{
+	const struct layer *l = &e->outcome.layer;
+	char text[DIGEST_TEXT_SIZE];
+
+	step_event(e, (struct event){.kind = EVENT_STEP_PACKED,
+				     .added = l->added,
+				     .modified = l->modified,
+				     .removed = l->removed,
+				     .bytes = l->empty ? 0 : l->size,
+				     .digest = l->empty ? NULL : digest_text(&l->diff_id, text)});
+}
+
+void step_packed(struct execution *e)
+{
+	struct error err = ERROR_INIT;
+
+	cleanup_fd(&e->lock);
+	set_state(e, STEP_DONE);
+	e->have_outcome = true;
+	if (!e->cached)
+		announce_layer(e);
+	if (volume_report(e, &err) < 0)
+		step_fail(e, &err);
+}
+
+/* --- is everything there that a step depends on? ------------------------------------------- */
+
+static bool stage_sealed(const struct build *b, const struct stage_plan *stage)
+{
+	if (stage->step_count > 0)
+		return b->steps[stage->steps[stage->step_count - 1]->number - 1].state >=
+		       STEP_SEALED;
+	return stage->base != BASE_STAGE || stage_sealed(b, stage->base_stage);
+}
+
+static void id_of_stage(const struct build *b, const struct stage_plan *stage, struct digest *id)
+{
+	if (stage->step_count > 0)
+		*id = b->steps[stage->steps[stage->step_count - 1]->number - 1].outcome.id;
+	else if (stage->base == BASE_STAGE)
+		id_of_stage(b, stage->base_stage, id);
+	else
+		key_of_base(stage->base == BASE_IMAGE ? stage->image : NULL, id);
+}
+
+static bool needs_list(const struct step *s)
+{
+	return s->kind == STEP_COPY && s->copy.from == COPY_CONTEXT && s->copy.source_count > 0;
+}
+
+/* May the key be computed? */
+static bool is_ready(const struct execution *e)
+{
+	const struct build *b = e->build;
+	const struct step *s = e->step;
+
+	if (needs_list(s) && e->list_state != LIST_READY)
+		return false;
+	if (s->kind == STEP_COPY && s->copy.from == COPY_STAGE && !stage_sealed(b, s->copy.stage))
+		return false;
+	if (s->previous != NULL)
+		return b->steps[s->previous->number - 1].state >= STEP_SEALED;
+	return s->stage->base != BASE_STAGE || stage_sealed(b, s->stage->base_stage);
+}
+
+static void compute_key(struct execution *e)
+{
+	const struct build *b = e->build;
+	const struct step *s = e->step;
+	const bool from_other = s->kind == STEP_COPY && s->copy.from != COPY_CONTEXT;
+	struct digest from;
+
+	if (s->previous != NULL)
+		e->parent = b->steps[s->previous->number - 1].outcome.id;
+	else if (s->stage->base == BASE_STAGE)
+		id_of_stage(b, s->stage->base_stage, &e->parent);
+	else
+		key_of_base(s->stage->base == BASE_IMAGE ? s->stage->image : NULL, &e->parent);
+	if (from_other && s->copy.from == COPY_STAGE)
+		id_of_stage(b, s->copy.stage, &from);
+	else if (from_other)
+		key_of_base(s->copy.image, &from);
+	key_of_step(b->plan, s, &e->parent, from_other ? &from : NULL,
+		    needs_list(s) ? &e->list_digest : NULL, &e->inputs, &e->key);
+	e->have_key = true;
+	e->outcome.id = e->key;
+}
+
+/* --- transitions --------------------------------------------------------------------------- */
+
+/* From now on GC must keep what this build has hit so far and will hit. */
+static int pin_hits(struct build *b, struct error *err)
+{
+	bool found;
+
+	if (b->pinned)
+		return 0;
+	b->pinned = true;
+	for (struct base_image *i = b->plan->images; i != NULL; i = i->next)
+		if (store_pin(b->store, STORE_BLOBS, &i->image.manifest, &found, err) < 0)
+			return -1;
+	for (size_t i = 0; i < b->plan->step_count; i++)
+		if (b->steps[i].cached &&
+		    store_pin(b->store, STORE_CACHE, &b->steps[i].key, &found, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* 1 for a hit. */
+static int look_up(struct execution *e, struct error *err)
+{
+	struct build *b = e->build;
+	struct error missing = ERROR_INIT;
+	struct outcome found;
+	bool still;
+
+	if (b->options->no_cache ||
+	    cache_get(b->store, &e->key, b->options->compression, &found, &missing) < 0)
+		return 0;
+	if (b->pinned) {
+		if (store_pin(b->store, STORE_CACHE, &e->key, &still, err) < 0)
+			return -1;
+		if (!still) {
+			outcome_release(&found);
+			return 0;
+		}
+	}
+	outcome_release(&e->outcome);
+	e->outcome = found;
+	e->cached = true;
+	step_event(e, (struct event){.kind = EVENT_STEP_CACHED,
+				     .added = found.layer.added,
+				     .modified = found.layer.modified,
+				     .removed = found.layer.removed});
+	if (!found.layer.empty && found.layer.compression != b->options->compression) {
+		set_state(e, STEP_PACKING);
+		return start_transcode(e, err) < 0 ? -1 : 1;
+	}
+	step_packed(e);
+	return 1;
+}
+
+static int wait_work(void *arg, struct buf *result, struct error *err)
+{
+	const struct execution *e = arg;
+	int fd = store_lock_key(e->build->store, &e->key, true, err);
+
+	(void)result;
+	cleanup_fd(&fd);
+	return err->code == ERROR_NONE ? 0 : -1;
+}
+
+static void wait_done(void *user, const struct buf *result, const struct error *err)
+{
+	struct execution *e = user;
+
+	(void)result;
+	e->job = NULL;
+	if (err->code != ERROR_NONE) {
+		step_fail(e, err);
+		return;
+	}
+	e->state = STEP_WAITING; /* look again: the other one has recorded it, or has died */
+}
+
+/* Takes the lock on the key; 1: we have it, 0: another process executes this step. */
+static int lock_key(struct execution *e, struct error *err)
+{
+	struct build *b = e->build;
+	struct error busy = ERROR_INIT;
+
+	if (b->options->no_cache || e->lock >= 0)
+		return 1;
+	e->lock = store_lock_key(b->store, &e->key, false, &busy);
+	if (e->lock >= 0)
+		return 1;
+	if (busy.code != ERROR_EXISTS) {
+		*err = busy;
+		return -1;
+	}
+	e->job = job_start(b->loop, "waiting for another build", wait_work, e, wait_done, e, err);
+	if (e->job == NULL)
+		return -1;
+	e->state = STEP_LOCKING;
+	return 0;
+}
+
+static void announce_start(struct execution *e)
+{
+	auto_(buf) struct buf why = BUF_INIT;
+	bool explain = e->build->options->explain && !e->build->options->no_cache;
+
+	if (e->announced)
+		return;
+	if (explain)
+		cache_explain(e->build->store, &e->inputs, e->step->insn->original,
+			      e->list_state == LIST_READY ? &e->list : NULL, &why);
+	step_event(e, (struct event){.kind = EVENT_STEP_START, .text = explain ? why.data : NULL});
+	e->announced = true;
+	e->started = loop_now();
+}
+
+/* 1 when the step's work has started or is done; 0 while trees are missing. */
+static int start_work(struct execution *e, struct error *err)
+{
+	struct build *b = e->build;
+	const struct step *s = e->step;
+	auto_(lowers) struct lowers below = {.fd = NULL}, source = {.fd = NULL};
+	int ready = trees_below(b, s, &below, err), other = 1;
+	bool from_other = s->kind == STEP_COPY && s->copy.from != COPY_CONTEXT;
+
+	if (ready >= 0 && from_other)
+		other = s->copy.from == COPY_STAGE
+				? trees_of_stage(b, s->copy.stage, &source, err)
+				: trees_of_image(b, s->copy.image, &source, err);
+	if (ready < 0 || other < 0)
+		return -1;
+	if (!ready || !other)
+		return 0;
+	set_state(e, STEP_RUNNING);
+	e->started = loop_now();
+	if (s->kind == STEP_RUN)
+		return start_run(e, &below, err) < 0 ? -1 : 1;
+	if (s->kind == STEP_COPY)
+		return start_copy(e, &below, from_other ? &source : NULL, err) < 0 ? -1 : 1;
+	return start_workdir(e, &below, err) < 0 ? -1 : 1;
+}
+
+static int begin(struct execution *e, struct error *err)
+{
+	struct build *b = e->build;
+	int status;
+
+	if (!e->have_key)
+		compute_key(e);
+	status = look_up(e, err);
+	if (status != 0)
+		return status;
+	if (b->running >= b->jobs)
+		return 0;
+	if (pin_hits(b, err) < 0)
+		return -1;
+	status = lock_key(e, err);
+	if (status <= 0)
+		return status;
+	/* Whoever had the lock before may have recorded it between our look and the lock. */
+	status = look_up(e, err);
+	if (status != 0)
+		return status;
+	announce_start(e);
+	set_state(e, STEP_PREPARING);
+	return 1;
+}
+
+/* Advances one step as far as it goes now; 1 if anything changed. */
+static int advance(struct execution *e, struct error *err)
+{
+	struct build *b = e->build;
+	int status;
+
+	if (e->state == STEP_WAITING && needs_list(e->step) && e->list_state == LIST_NONE &&
+	    b->listing < b->jobs)
+		return start_list(e, err) < 0 ? -1 : 1;
+	if (e->state == STEP_WAITING && is_ready(e))
+		return begin(e, err);
+	if (e->state == STEP_PREPARING)
+		return start_work(e, err);
+	if (e->state == STEP_SEALED && b->packing < b->jobs) {
+		status = start_pack(e, err);
+		if (status > 0)
+			e->state = STEP_PACKING;
+		return status;
+	}
+	return 0;
+}
+
+void schedule(struct build *b)
+{
+	bool again;
+
+	do {
+		again = false;
+		for (size_t i = 0; i < b->plan->step_count; i++) {
+			struct execution *e = &b->steps[i];
+			struct error err = ERROR_INIT;
+			int status;
+
+			/* After a failure only what is sealed is still packed. */
+			if (b->error.code != ERROR_NONE && e->state != STEP_SEALED)
+				continue;
+			status = advance(e, &err);
+			if (status < 0)
+				step_fail(e, &err);
+			again = again || status > 0;
+		}
+	} while (again);
+}

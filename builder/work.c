@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The jobs of steps: copying, making directories, listing files, packing. */
+#include "builder/run.h"
+
+#include "builder/copy.h"
+#include "builder/rootpath.h"
+#include "builder/user.h"
+#include "runtime/overlay.h"
+
+#include <string.h>
+#include <time.h>
+
+/* --- the writable layer -------------------------------------------------------------------- */
+
+/* The merged root shows the upper's own metadata, so it must be that of the root below. */
+static int copy_root(int upper, const struct lowers *below, struct error *err)
+{
+	struct stat st = {.st_mode = 0755};
+
+	if (below->count > 0 && fstat(below->fd[0], &st) < 0)
+		return error_sys(err, "reading the root directory");
+	if ((st.st_uid != 0 || st.st_gid != 0) && fchown(upper, st.st_uid, st.st_gid) < 0)
+		return error_sys(err, "setting the owner of the root directory");
+	if (fchmod(upper, st.st_mode & 07777) < 0)
+		return error_sys(err, "setting the mode of the root directory");
+	return 0;
+}
+
+int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err)
+{
+	char name[RANDOM_NAME_SIZE + 8];
+	int stage = store_stage(e->build->store, err);
+	auto_fd int upper = -1;
+
+	if (stage < 0)
+		return -1;
+	random_name(e->name);
+	snprintf(name, sizeof(name), "%s.work", e->name);
+	if (mkdirat(stage, e->name, 0755) < 0 || mkdirat(stage, name, 0700) < 0)
+		return error_sys(err, "making a layer directory");
+	*work = openat(stage, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*work < 0)
+		return error_sys(err, "opening a layer directory");
+	snprintf(name, sizeof(name), "%s/fs", e->name);
+	if (mkdirat(stage, name, 0755) < 0)
+		return error_sys(err, "making a layer directory");
+	upper = openat(stage, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (upper < 0)
+		return error_sys(err, "opening a layer directory");
+	if (copy_root(upper, below, err) < 0)
+		return -1;
+	e->upper = steal_fd(&upper);
+	return 0;
+}
+
+/* --- copying ------------------------------------------------------------------------------- */
+
+/* What a copy job inherits; the lists live until the fork. */
+struct root_work {
+	struct execution *e;
+	const struct lowers *below, *source;
+	int work;
+};
+
+static int merged(const struct root_work *w, struct error *err)
+{
+	const struct overlay_spec spec = {
+		.lower = w->below->fd,
+		.count = w->below->count,
+		.upper = w->e->upper,
+		.work = w->work,
+		.userxattr = store_userxattr(w->e->build->store),
+		.volatile_upper = true,
+	};
+
+	/* Nothing below: the upper is the root. */
+	return w->below->count > 0 ? overlay_mount(&spec, err) : reopen_dir(w->e->upper, err);
+}
+
+static int source_root(const struct root_work *w, struct error *err)
+{
+	const struct build *b = w->e->build;
+	const struct overlay_spec spec = {
+		.lower = w->source != NULL ? w->source->fd : NULL,
+		.count = w->source != NULL ? w->source->count : 0,
+		.upper = -1,
+		.work = -1,
+		.userxattr = store_userxattr(b->store),
+	};
+
+	if (w->source == NULL)
+		return reopen_dir(b->options->context, err);
+	return spec.count > 0 ? overlay_mount(&spec, err) : reopen_dir(w->work, err);
+}
+
+static int copy_work(void *arg, struct buf *result, struct error *err)
+{
+	const struct root_work *w = arg;
+	const struct build *b = w->e->build;
+	const struct copy_spec *spec = &w->e->step->copy;
+	struct stack below = lowers_stack(b, w->below);
+	auto_fd int target = merged(w, err);
+	auto_fd int source = -1;
+	struct copy_options options = {
+		.spec = spec,
+		.ignore = spec->from == COPY_CONTEXT ? b->plan->ignore : NULL,
+		.target = target,
+		.below = &below,
+	};
+
+	(void)result;
+	if (target < 0)
+		return -1;
+	if (spec->source_count > 0) {
+		source = source_root(w, err);
+		if (source < 0)
+			return -1;
+	}
+	options.source = source;
+	return copy_run(&options, err);
+}
+
+static int workdir_work(void *arg, struct buf *result, struct error *err)
+{
+	const struct root_work *w = arg;
+	const struct step *s = w->e->step;
+	struct stack below = lowers_stack(w->e->build, w->below);
+	auto_(user) struct user user = {.uid = 0};
+	struct rootpath_new as = {.mode = 0755};
+	auto_fd int target = merged(w, err);
+	auto_fd int dir = -1;
+
+	(void)result;
+	if (target < 0 || user_resolve(&below, s->directory_user, &user, err) < 0)
+		return -1;
+	as.uid = user.uid;
+	as.gid = user.gid;
+	dir = rootpath_mkdirs(target, s->directory, &as, err);
+	return dir < 0 ? -1 : 0;
+}
+
+static void root_done(void *user, const struct buf *result, const struct error *err)
+{
+	struct execution *e = user;
+
+	(void)result;
+	e->job = NULL;
+	if (err->code != ERROR_NONE)
+		step_fail(e, err);
+	else
+		step_seal(e);
+}
+
+static int start_root_work(struct execution *e, const struct lowers *below,
+			   const struct lowers *source, job_work *work, struct error *err)
+{
+	struct root_work w = {.e = e, .below = below, .source = source, .work = -1};
+	auto_fd int work_dir = -1;
+
+	if (make_upper(e, below, &work_dir, err) < 0)
+		return -1;
+	w.work = work_dir;
+	e->job = job_start(e->build->loop, e->step->place, work, &w, root_done, e, err);
+	return e->job != NULL ? 0 : -1;
+}
+
+int start_copy(struct execution *e, const struct lowers *below, const struct lowers *source,
+	       struct error *err)
+{
+	return start_root_work(e, below, source, copy_work, err);
+}
+
+int start_workdir(struct execution *e, const struct lowers *below, struct error *err)
+{
+	return start_root_work(e, below, NULL, workdir_work, err);
+}
+
+/* --- listing the files of a COPY ------------------------------------------------------------ */
+
+static int list_work(void *arg, struct buf *result, struct error *err)
+{
+	struct execution *e = arg;
+	struct build *b = e->build;
+	const struct copy_options options = {
+		.spec = &e->step->copy, .source = b->options->context, .ignore = b->plan->ignore};
+	auto_(buf) struct buf text = BUF_INIT;
+	struct digest d;
+
+	if (copy_list(&options, &text, err) < 0)
+		return -1;
+	digest_of(text.data, text.length, &d);
+	buf_add(result, &d, sizeof(d));
+	if (b->options->explain)
+		buf_add(result, text.data, text.length);
+	/* Kept from the first build on, so that a later one can say what changed. */
+	if (!store_has(b->store, STORE_LISTS, &d)) {
+		char name[RANDOM_NAME_SIZE];
+		int stage = store_stage(b->store, err);
+
+		random_name(name);
+		if (stage < 0 || replace_file(stage, name, text.data, text.length, err) < 0 ||
+		    store_publish(b->store, STORE_LISTS, &d, name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void list_done(void *user, const struct buf *result, const struct error *err)
+{
+	struct execution *e = user;
+
+	e->job = NULL;
+	e->build->listing--;
+	e->list_state = LIST_READY;
+	if (err->code != ERROR_NONE) {
+		step_fail(e, err);
+		return;
+	}
+	memcpy(&e->list_digest, result->data, sizeof(e->list_digest));
+	buf_add(&e->list, result->data + sizeof(e->list_digest),
+		result->length - sizeof(e->list_digest));
+}
+
+int start_list(struct execution *e, struct error *err)
+{
+	/* The stage must exist before the fork, or the job's own would die with it. */
+	if (store_stage(e->build->store, err) < 0)
+		return -1;
+	e->job = job_start(e->build->loop, e->step->place, list_work, e, list_done, e, err);
+	if (e->job == NULL)
+		return -1;
+	e->list_state = LIST_RUNNING;
+	e->build->listing++;
+	return 0;
+}
+
+/* --- packing ------------------------------------------------------------------------------- */
+
+struct pack_work {
+	struct execution *e;
+	struct lowers below;
+};
+
+static int pack(struct execution *e, const struct lowers *below, struct outcome *o,
+		struct error *err)
+{
+	struct build *b = e->build;
+	struct stack stack = lowers_stack(b, below);
+	struct lowers with_upper = {.fd = NULL};
+	struct volume_watch *watch;
+	struct pack_options options = {
+		.below = stack,
+		.compression = b->options->compression,
+		.epoch = b->plan->epoch,
+		.visit = volume_watch_visit,
+	};
+	int status;
+
+	with_upper.fd = xcalloc(below->count + 1, sizeof(int));
+	with_upper.fd[0] = e->upper;
+	memcpy(with_upper.fd + 1, below->fd, below->count * sizeof(int));
+	with_upper.count = below->count + 1;
+	stack = lowers_stack(b, &with_upper);
+	watch = volume_watch_new(e->step, &stack);
+	options.user = watch;
+	status = layer_pack(e->upper, b->store, &options, &o->layer, err);
+	volume_watch_finish(watch, o);
+	lowers_release(&with_upper);
+	return status;
+}
+
+static int pack_run(void *arg, struct buf *result, struct error *err)
+{
+	struct pack_work *w = arg;
+	struct execution *e = w->e;
+	struct build *b = e->build;
+	auto_(outcome) struct outcome o = {.id = e->key, .created = (int64_t)time(NULL)};
+
+	if (b->plan->epoch >= 0)
+		o.created = b->plan->epoch;
+	if (pack(e, &w->below, &o, err) < 0)
+		return error_add(err, "packing the layer");
+	if (cache_put(b->store, &e->key, &e->inputs, e->step->insn->original,
+		      e->list_state == LIST_READY ? &e->list_digest : NULL, &o, err) < 0)
+		return error_add(err, "recording the step");
+	outcome_write(&o, result);
+	return 0;
+}
+
+static void pack_done(void *user, const struct buf *result, const struct error *err)
+{
+	struct execution *e = user;
+	struct error failed = *err;
+
+	e->job = NULL;
+	e->build->packing--;
+	if (failed.code == ERROR_NONE)
+		outcome_read(result, &e->outcome, &failed);
+	if (failed.code != ERROR_NONE)
+		step_fail(e, &failed);
+	else
+		step_packed(e);
+}
+
+int start_pack(struct execution *e, struct error *err)
+{
+	struct pack_work w = {.e = e};
+	auto_(lowers) struct lowers below = {.fd = NULL};
+	int ready = trees_below(e->build, e->step, &below, err);
+
+	if (ready <= 0)
+		return ready;
+	w.below = below;
+	e->job = job_start(e->build->loop, e->step->place, pack_run, &w, pack_done, e, err);
+	if (e->job == NULL)
+		return -1;
+	e->build->packing++;
+	return 1;
+}
+
+/* --- discarding ---------------------------------------------------------------------------- */
+
+static int discard_work(void *arg, struct buf *result, struct error *err)
+{
+	struct pack_work *w = arg;
+	struct stack below = lowers_stack(w->e->build, &w->below);
+
+	(void)result;
+	return volume_discard(w->e->step, &below, w->e->upper, err);
+}
+
+int start_discard(struct execution *e, const struct lowers *below, struct error *err)
+{
+	struct pack_work w = {.e = e, .below = *below};
+
+	e->job = job_start(e->build->loop, e->step->place, discard_work, &w, root_done, e, err);
+	return e->job != NULL ? 0 : -1;
+}
+
+/* --- transcoding --------------------------------------------------------------------------- */
+
+static int transcode_work(void *arg, struct buf *result, struct error *err)
+{
+	struct execution *e = arg;
+	auto_(outcome) struct outcome o = {.id = e->outcome.id, .created = e->outcome.created};
+	const struct layer counts = e->outcome.layer;
+
+	if (layer_find(e->build->store, &counts.diff_id, e->build->options->compression, &o.layer,
+		       err) < 0)
+		return -1;
+	o.layer.added = counts.added;
+	o.layer.modified = counts.modified;
+	o.layer.removed = counts.removed;
+	outcome_write(&o, result);
+	return 0;
+}
+
+static void transcode_done(void *user, const struct buf *result, const struct error *err)
+{
+	struct execution *e = user;
+	auto_(outcome) struct outcome o = {.created = 0};
+	struct error failed = *err;
+
+	e->job = NULL;
+	e->build->packing--;
+	if (failed.code == ERROR_NONE)
+		outcome_read(result, &o, &failed);
+	if (failed.code != ERROR_NONE) {
+		step_fail(e, &failed);
+		return;
+	}
+	e->outcome.layer = o.layer;
+	step_packed(e);
+}
+
+int start_transcode(struct execution *e, struct error *err)
+{
+	if (store_stage(e->build->store, err) < 0)
+		return -1;
+	e->job = job_start(e->build->loop, e->step->place, transcode_work, e, transcode_done, e,
+			   err);
+	if (e->job == NULL)
+		return -1;
+	e->build->packing++;
+	return 0;
+}
