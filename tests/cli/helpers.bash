@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # $output, $stderr and $status come from bats
+# shellcheck shell=bash
 # What every end-to-end test needs.
 #
 # setup() gives each test its own store, context directory and copy of the program; teardown()
