@@ -42,35 +42,43 @@ static const char *path_of(const struct store *s, const struct frozen_object *o,
 	return out;
 }
 
-static int freeze(struct store *s, struct frozen *f, struct error *err)
+static int freeze_area(struct store *s, enum store_area area, struct frozen *f, struct error *err)
 {
+	auto_(names) struct names names = NAMES_INIT;
 	char path[OBJECT_PATH_SIZE];
 
-	for (int a = 0; s->boot_known && a < AREA_COUNT; a++) {
-		auto_(names) struct names names = NAMES_INIT;
+	if (names_read(s, pending_path(s, area, path), &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		struct frozen_object o = { .area = area, .name = names.item[i] };
+		struct digest id;
+		struct stat st;
 
-		if (names_read(s, pending_path(s, (enum store_area)a, path), &names, err) < 0)
-			return -1;
-		for (size_t i = 0; i < names.count; i++) {
-			struct frozen_object o = { .area = (enum store_area)a };
-			struct digest id;
-			struct stat st;
-
-			if (!digest_parse_hex(names.item[i], &id))
+		if (!digest_parse_hex(o.name, &id))
+			continue;
+		if (fstatat(s->root, path_of(s, &o, true, path), &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno == ENOENT) /* another commit has just moved it */
 				continue;
-			o.name = names.item[i];
-			if (fstatat(s->root, path_of(s, &o, true, path), &st,
-				    AT_SYMLINK_NOFOLLOW) < 0) {
-				if (errno == ENOENT) /* another commit has just moved it */
-					continue;
-				return error_sys(err, "%s of the store", path);
-			}
-			o.inode = st.st_ino;
-			o.name = arena_strdup(&f->arena, o.name);
-			f->item = arena_grow(&f->arena, f->item, f->count, sizeof(*f->item));
-			f->item[f->count++] = o;
+			return error_sys(err, "%s of the store", path);
 		}
+		o.inode = st.st_ino;
+		o.name = arena_strdup(&f->arena, o.name);
+		f->item = arena_grow(&f->arena, f->item, f->count, sizeof(*f->item));
+		f->item[f->count++] = o;
 	}
+	return 0;
+}
+
+/* In the order of publishing: what is referred to comes first, so that a crash half way leaves no
+   record that names something lost. */
+static int freeze(struct store *s, struct frozen *f, struct error *err)
+{
+	static const enum store_area order[] = { STORE_BLOBS, STORE_LISTS, STORE_TREES,
+						 STORE_LAYERS, STORE_CACHE };
+
+	for (size_t i = 0; s->boot_known && i < sizeof(order) / sizeof(*order); i++)
+		if (freeze_area(s, order[i], f, err) < 0)
+			return -1;
 	return 0;
 }
 

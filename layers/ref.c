@@ -286,7 +286,7 @@ int refs_settle(struct store *s, int lock, struct error *err)
 	if (index_render(s, &text, err) < 0)
 		return error_add(err, "index.json");
 	if (!index_is(s, &text) &&
-	    replace_file(s->root, "index.json", text.data, text.length, err) < 0)
+	    store_replace(s, "index.json", &text, false, err) < 0)
 		return -1;
 	/* Not synced, so the mark stays: a process that may sync does it. */
 	if (s->flags & STORE_FAST)

@@ -21,7 +21,7 @@ static const char *const directories[] = {
 const char *const store_root_names[] = {
 	"blobs",   "refs",  "cache", "layers", "lists",      "trees",      "lock",   "pending",
 	"stage",   "lease", "trash", "format", "index.json", "oci-layout", "containers", "volumes",
-	"mounts",  NULL,
+	NULL,
 };
 
 int store_openat(const struct store *s, const char *path, int flags, mode_t mode)
@@ -142,35 +142,45 @@ static void read_boot_id(struct store *s)
 		random_name(s->boot);
 }
 
-static void format_render(struct buf *out)
+int store_replace(struct store *s, const char *path, const struct buf *text, bool sync,
+		  struct error *err)
 {
-	struct record none = RECORD_INIT;
+	char name[RANDOM_NAME_SIZE];
+	auto_fd int fd = -1;
+
+	if (store_stage(s, err) < 0)
+		return -1;
+	random_name(name);
+	fd = open_child(s->stage, name, O_WRONLY | O_CREAT | O_EXCL, 0644, err);
+	if (fd < 0)
+		return -1;
+	if (write_all(fd, text->data, text->length, err) < 0 ||
+	    (sync && fsync(fd) < 0 && error_sys(err, "syncing %s of the store", path) < 0) ||
+	    (renameat(s->stage, name, s->root, path) < 0 &&
+	     error_sys(err, "replacing %s of the store", path) < 0)) {
+		unlinkat(s->stage, name, 0);
+		return -1;
+	}
+	return 0;
+}
+
+void store_format_render(struct buf *out)
+{
+	const struct record none = RECORD_INIT;
 
 	record_render(&none, STORE_KIND, out);
 }
 
 int store_write_marks(struct store *s, struct error *err)
 {
-	char temporary[RANDOM_NAME_SIZE + 1] = ".";
-	auto_(buf) struct buf text = BUF_INIT;
-	auto_fd int fd = -1;
+	auto_(buf) struct buf layout = BUF_INIT, format = BUF_INIT;
 
-	if (replace_file(s->root, "oci-layout", store_oci_layout, strlen(store_oci_layout), err) < 0)
-		return -1;
+	buf_add_str(&layout, store_oci_layout);
+	store_format_render(&format);
 	/* Synced before it appears: a format file cut short by a power cut would look damaged. */
-	format_render(&text);
-	random_name(temporary + 1);
-	fd = open_child(s->root, temporary, O_WRONLY | O_CREAT | O_EXCL, 0644, err);
-	if (fd < 0)
+	if (store_replace(s, "oci-layout", &layout, false, err) < 0)
 		return -1;
-	if (write_all(fd, text.data, text.length, err) < 0 ||
-	    (fsync(fd) < 0 && error_sys(err, "syncing the store's format") < 0) ||
-	    (renameat(s->root, temporary, s->root, "format") < 0 &&
-	     error_sys(err, "the store's format") < 0)) {
-		unlinkat(s->root, temporary, 0);
-		return -1;
-	}
-	return 0;
+	return store_replace(s, "format", &format, true, err);
 }
 
 /* An interrupted creation left "lock" and perhaps more of ours; anything else is not our
@@ -193,6 +203,7 @@ static int check_empty(struct store *s, struct error *err)
 
 static int create(struct store *s, struct error *err)
 {
+	auto_(buf) struct buf index = BUF_INIT;
 	auto_fd int made = -1, gc = -1;
 
 	if (!(s->flags & STORE_CREATE))
@@ -213,11 +224,9 @@ static int create(struct store *s, struct error *err)
 		if (fd < 0)
 			return -1;
 	}
-	auto_(buf) struct buf index = BUF_INIT;
-
 	if (index_render(s, &index, err) < 0 ||
 	    (faccessat(s->root, "index.json", F_OK, 0) < 0 &&
-	     replace_file(s->root, "index.json", index.data, index.length, err) < 0))
+	     store_replace(s, "index.json", &index, false, err) < 0))
 		return -1;
 	return store_write_marks(s, err);
 }

@@ -139,6 +139,10 @@ int store_lock_key(struct store *s, const struct digest *key, bool wait, struct 
 
 /* --- care ---------------------------------------------------------------------------------- */
 
+/* Removes what no name, no cache record and no living process leads to: trees, blobs, layers and
+   lists; also names whose image is gone altogether. A cache record leads to the layer in its field
+   diff_id, the list in its fields list, and the image in its field manifest. A damaged manifest is
+   an error, because what it leads to is not known. */
 struct prune_options {
 	bool cache;        /* also build cache records (and what only they reach) */
 	int64_t older;     /* with cache: only those not written for this many seconds; 0 = all */
@@ -146,14 +150,17 @@ struct prune_options {
 	bool dry_run;
 };
 struct prune_report {
-	uint64_t blobs, trees, records, names, bytes;
+	uint64_t blobs, trees, records, names;
+	uint64_t bytes; /* on disk */
 };
 int store_prune(struct store *s, const struct prune_options *options, struct prune_report *out,
 		struct error *err);
 
-/* Re-hashes every blob, checks every record, tree and reference. Each finding is one line of text
-   to finding(); with repair, damaged objects are moved to trash (a blob that a cache record or tree
-   can restore is restored). Returns the number of findings, -1 on error. */
+/* Re-hashes every blob and list, checks the sum of every record and that what it names is there,
+   trees against their meta, names down to every layer, and index.json. Each finding is one line of
+   text to finding(). With repair what is damaged goes to the trash, with the records and names that
+   are worth nothing without it: the next build or pull makes it again. Builds wait meanwhile.
+   Returns the number of findings, -1 on error. */
 int store_fsck(struct store *s, bool repair, void (*finding)(void *user, const char *text),
 	       void *user, struct error *err);
 

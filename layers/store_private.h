@@ -63,10 +63,16 @@ int trash_put(struct store *s, int dir, const char *name, char *trash_name, stru
    deleting is left alone. */
 int trash_empty(struct store *s, const char *name, bool wait, struct error *err);
 
+/* Writes a small file so that it appears complete or not at all, from the stage, where a crash
+   leaves nothing that lasts. sync: its content is durable before it appears. */
+int store_replace(struct store *s, const char *path, const struct buf *text, bool sync,
+		  struct error *err);
+
 extern const char store_oci_layout[]; /* the text of the file oci-layout */
+void store_format_render(struct buf *out);
 /* Writes the files oci-layout and format. */
 int store_write_marks(struct store *s, struct error *err);
-/* The first names of everything that may stand in the root, ended by NULL. */
+/* Everything that may stand in the root, ended by NULL. */
 extern const char *const store_root_names[];
 
 /* --- lease.c ------------------------------------------------------------------------------- */
