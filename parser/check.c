@@ -224,8 +224,10 @@ static void check_unknown(struct parse *cx, const struct insn *insn)
 		semantic_error(cx->df, insn->keyword_at, NULL,
 			       "unknown instruction: nothing but continuations");
 	else
-		semantic_error(cx->df, insn->keyword_at, hint, "unknown instruction: %s",
-			       insn->keyword);
+		semantic_error(cx->df, insn->keyword_at, hint, "unknown instruction: %.*s",
+			       (int)strlen(insn->keyword),
+			       insn->original +
+				       space_prefix(insn->original, strlen(insn->original)));
 }
 
 void check_insn(struct parse *cx, const struct insn *insn)

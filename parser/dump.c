@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-static void dump_insn(const struct insn *insn, struct buf *out);
+static void dump_insn(const struct insn *insn, char escape, struct buf *out);
 
 static void add_upper(struct buf *out, const char *text)
 {
@@ -14,24 +14,34 @@ static void add_upper(struct buf *out, const char *text)
 					  : *text);
 }
 
-/* A flag is read with backslash as escape character whatever the escape directive says. */
-static void dump_flag(const struct flag *flag, struct buf *out)
+/* In quotes, where only the escape character is special; a single quote itself in double ones. The
+   quotes are also right for the shell-like reading that looks for here-documents. */
+static void dump_quoted(const char *text, char escape, struct buf *out)
 {
-	static const char special[] = " \t\v\f\r'\"\\$";
-	const char *parts[] = {flag->name, flag->value != NULL ? "=" : "",
-			       flag->value != NULL ? flag->value : ""};
-	bool quote = strpbrk(flag->name, special) != NULL || strpbrk(parts[2], special) != NULL;
-
-	buf_add_str(out, quote ? " --\"" : " --");
-	for (size_t i = 0; i < 3; i++) {
-		for (const char *p = parts[i]; *p != '\0'; p++) {
-			if (strchr("\"\\$", *p) != NULL)
-				buf_add_char(out, '\\');
-			buf_add_char(out, *p);
+	for (; *text != '\0'; text++) {
+		if (*text == '\'') {
+			buf_add_str(out, "'\"'\"'");
+			continue;
 		}
+		if (*text == escape)
+			buf_add_char(out, escape);
+		buf_add_char(out, *text);
 	}
+}
+
+static void dump_flag(const struct flag *flag, char escape, struct buf *out)
+{
+	static const char special[] = " \t\v\f\r'\"\\`$";
+	const char *value = flag->value != NULL ? flag->value : "";
+	bool quote = strpbrk(flag->name, special) != NULL || strpbrk(value, special) != NULL;
+
+	buf_add_str(out, quote ? " --'" : " --");
+	dump_quoted(flag->name, escape, out);
+	if (flag->value != NULL)
+		buf_add_char(out, '=');
+	dump_quoted(value, escape, out);
 	if (quote)
-		buf_add_char(out, '"');
+		buf_add_char(out, '\'');
 }
 
 static void dump_json(const struct insn *insn, size_t first, struct buf *out)
@@ -68,15 +78,15 @@ static void dump_args(const struct insn *insn, struct buf *out)
 		dump_json(insn, first, out);
 }
 
-static void dump_insn(const struct insn *insn, struct buf *out)
+static void dump_insn(const struct insn *insn, char escape, struct buf *out)
 {
 	add_upper(out, insn->keyword);
 	for (size_t i = 0; i < insn->flag_count; i++)
-		dump_flag(&insn->flags[i], out);
+		dump_flag(&insn->flags[i], escape, out);
 	dump_args(insn, out);
 	if (insn->child != NULL) {
 		buf_add_char(out, ' ');
-		dump_insn(insn->child, out);
+		dump_insn(insn->child, escape, out);
 	}
 }
 
@@ -97,7 +107,7 @@ static void dump_line(const struct dockerfile *df, const struct insn *insn, stru
 {
 	size_t start = out->length;
 
-	dump_insn(insn, out);
+	dump_insn(insn, df->escape, out);
 	if (out->length == start) {
 		/* The instruction without a name, which only the end of the file can hold. */
 		buf_add_char(out, df->escape);

@@ -28,8 +28,8 @@ static int complain(const struct expansion *ex, const struct piece *piece, const
 static int expand_pattern(const struct expansion *ex, const struct piece *piece, struct buf *out)
 {
 	auto_(buf) struct buf text = BUF_INIT, with = BUF_INIT;
-	const char *value = ex->lookup(ex->user, piece->text);
 	enum pattern_mode mode = PATTERN_PREFIX;
+	const char *value;
 
 	if (expand(ex, piece->operand, &text) < 0)
 		return -1;
@@ -41,6 +41,8 @@ static int expand_pattern(const struct expansion *ex, const struct piece *piece,
 		mode = PATTERN_FIRST;
 	else if (piece->op == WORD_REPLACE_ALL)
 		mode = PATTERN_ALL;
+	/* Last, because a lookup may reuse what the one before returned. */
+	value = ex->lookup(ex->user, piece->text);
 	return pattern_apply(text.data, mode,
 			     piece->op == WORD_PREFIX_LONG || piece->op == WORD_SUFFIX_LONG,
 			     value != NULL ? value : "", with.data, out, ex->err);

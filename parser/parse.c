@@ -6,7 +6,7 @@
 
 static struct span line_at(const struct parse *cx)
 {
-	struct span at = line_span(&cx->line, 0, cx->line.text.length);
+	struct span at = line_span(&cx->line, 0, cx->text_length);
 
 	at.start = cx->line.start;
 	return at;
@@ -187,8 +187,19 @@ void line_finish(struct parse *cx, enum line_place place)
 	check_insn(cx, insn);
 }
 
+/* Where in the file a body is wrong; when tabs were taken away, only which body is known. */
+static struct span body_at(const struct heredoc *heredoc, uint32_t start,
+			   const struct word_error *we)
+{
+	uint32_t at = start + (uint32_t)we->at;
+
+	if (heredoc->strip_tabs)
+		return heredoc->at;
+	return (struct span){at, at + (uint32_t)we->length};
+}
+
 /* Bodies to expand are words without quotes. <<- takes the tabs away first. */
-static const struct word *body_word(struct parse *cx, const struct heredoc *heredoc)
+static const struct word *body_word(struct parse *cx, const struct heredoc *heredoc, uint32_t start)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	const char *p = heredoc->body, *end = p + heredoc->length;
@@ -206,7 +217,7 @@ static const struct word *body_word(struct parse *cx, const struct heredoc *here
 	}
 	word = word_parse(&cx->df->arena, text.data, text.length, WORD_BODY, '\\', &we);
 	if (word == NULL)
-		semantic_error(cx->df, heredoc->at,
+		semantic_error(cx->df, body_at(heredoc, start, &we),
 			       "quote the delimiter, <<\"NAME\", to keep $ as it is",
 			       "in the here-document: %s", we.text);
 	return word;
@@ -239,10 +250,12 @@ static void read_body(struct parse *cx, struct heredoc *heredoc, bool expanded)
 	heredoc->body = arena_strndup(&cx->df->arena, text + body.start, heredoc->length);
 	if (!ended)
 		syntax_error(cx->df, heredoc->at,
-			     "the body ends with a line that holds the name and nothing else",
+			     "the body ends with a line that holds the name and nothing else; "
+			     "quote the << if "
+			     "no here-document is meant",
 			     "unterminated heredoc: no line \"%s\" follows", heredoc->name);
 	else if (expanded && heredoc->expand)
-		heredoc->word = body_word(cx, heredoc);
+		heredoc->word = body_word(cx, heredoc, body.start);
 }
 
 /* ADD, COPY, RUN, directly or under one ONBUILD, and not in exec form. */
@@ -253,7 +266,7 @@ static void read_heredocs(struct parse *cx)
 
 	if (!keyword_of(insn->kind)->heredocs || insn->exec_form)
 		return;
-	scan_heredocs(cx->scanner);
+	scan_heredocs(cx);
 	cx->body_end = cx->line.end;
 	for (size_t i = 0; i < cx->heredoc_count; i++)
 		read_body(cx, &cx->heredocs[i], insn->kind != INSN_RUN);
@@ -287,7 +300,7 @@ static void warn_blank(struct parse *cx)
 	while (start + 1 < cx->line.end && (df->text[start] == ' ' || df->text[start] == '\t'))
 		start++;
 	diag_add(df, DIAG_SEMANTIC, DIAG_WARNING, (struct span){start, start},
-		 "a blank line inside this instruction; builders will refuse it one day",
+		 "remove the blank line inside this instruction; builders will refuse it one day",
 		 "empty continuation line");
 }
 

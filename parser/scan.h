@@ -160,8 +160,9 @@ void scan_close(struct scanner *sc);
 /* text is the logical line, length without the white space at its end; cx->line.text holds the same
    bytes up to there, then a line feed and two NUL. */
 void scan_begin(struct scanner *sc, const char *text, size_t length);
-/* Finds the here-documents that the current line announces and adds them to cx->heredocs. */
-void scan_heredocs(struct scanner *sc);
+
+/* heredoc.l: finds the here-documents that the current line announces, adds them to cx->heredocs */
+void scan_heredocs(struct parse *cx);
 
 /* parse.c: what scanners and grammar do to the tree */
 void insn_begin(struct parse *cx, const struct keyword *kw, size_t at, size_t length);
