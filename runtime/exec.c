@@ -126,11 +126,12 @@ static int explain_interpreter(const char *path, int fd, struct error *err)
 	char line[LINE_SIZE + 1] = "", name[LINE_SIZE];
 	ssize_t length = pread(fd, line, LINE_SIZE, 0);
 	const char *last = length > 0 ? memchr(line, '\n', (size_t)length) : NULL;
+	bool carriage_return = last != NULL && last > line && last[-1] == '\r';
 
 	if (script_interpreter(line, length, name, sizeof(name))) {
 		error_set(err, ERROR_NOT_FOUND, "exec %s: its interpreter %s does not exist", path,
 			  name);
-		if (last != NULL && last > line && last[-1] == '\r')
+		if (carriage_return)
 			return error_hint(err, "its first line ends in a carriage return; save "
 					       "it with Unix line ends");
 		return error_hint(err, "the image has no %s", name);

@@ -19,6 +19,18 @@ static int set_directory(int fs, enum overlay_way way, const char *key, int dir)
 	return sys_fsconfig(fs, FSCONFIG_SET_STRING, key, fd_path(dir, name), 0);
 }
 
+static int hint_for_create(struct error *err)
+{
+	if (err->os == EPERM || err->os == EACCES)
+		return error_hint(err, "run as root, or let varve use a user namespace");
+	if (err->os == ENODEV)
+		return error_hint(err, "the kernel has no overlayfs: modprobe overlay");
+	if (err->os == EINVAL)
+		return error_hint(err, "the store must be on a local file system such as ext4, "
+				       "xfs, btrfs or tmpfs; set VARVE_ROOT");
+	return -1;
+}
+
 static int set_directories(int fs, const struct overlay_spec *spec, enum overlay_way way,
 			   bool *unsupported, struct error *err)
 {
@@ -30,8 +42,10 @@ static int set_directories(int fs, const struct overlay_spec *spec, enum overlay
 	}
 	if (spec->upper < 0)
 		return 0;
-	if (set_directory(fs, way, "upperdir", spec->upper) < 0)
-		return mount_error(fs, err, "overlay: setting the upper directory");
+	if (set_directory(fs, way, "upperdir", spec->upper) < 0) {
+		mount_error(fs, err, "overlay: setting the upper directory");
+		return hint_for_create(err);
+	}
 	if (set_directory(fs, way, "workdir", spec->work) < 0)
 		return mount_error(fs, err, "overlay: setting the work directory");
 	return 0;
@@ -50,18 +64,6 @@ static int set_options(int fs, const struct overlay_spec *spec, struct error *er
 	    sys_fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0)
 		return mount_error(fs, err, "overlay: setting volatile");
 	return 0;
-}
-
-static int hint_for_create(struct error *err)
-{
-	if (err->os == EPERM || err->os == EACCES)
-		return error_hint(err, "run as root, or let varve use a user namespace");
-	if (err->os == ENODEV)
-		return error_hint(err, "the kernel has no overlayfs: modprobe overlay");
-	if (err->os == EINVAL)
-		return error_hint(err, "the store must be on a local file system such as ext4, "
-				       "xfs, btrfs or tmpfs; set VARVE_ROOT");
-	return -1;
 }
 
 static int mount_by_context(const struct overlay_spec *spec, enum overlay_way way,

@@ -45,7 +45,8 @@ static void parse_line(const char *line, const char *end, const char *name, uid_
 	if (at == NULL || at == end || *at != ':')
 		return;
 	at = parse_number(at + 1, end, &range.count);
-	if (at != end || range.count == 0 || range.count - 1 > UINT32_MAX - 1 - range.first)
+	if (at != end || range.count == 0 ||
+	    (uint64_t)range.first + range.count > UINT32_MAX)
 		return;
 	if (out->ranges < SUBID_RANGES_MAX)
 		out->range[out->ranges++] = range;
