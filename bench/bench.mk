@@ -3,3 +3,6 @@
 $(O)/bench/floor: bench/floor.c runtime/sys.h
 	@mkdir -p $(@D)
 	$(CC) $(cppflags) $(cflags) $(ldflags) -o $@ $<
+$(O)/bench/peak: bench/peak.c
+	@mkdir -p $(@D)
+	$(CC) $(cppflags) $(cflags) $(ldflags) -o $@ $<
