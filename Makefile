@@ -150,8 +150,8 @@ format:
 demo-now: all
 	@VARVE=$(abspath $(O))/varve sh examples/demo.sh $(O)/demo
 
-bench-now: all
-	@VARVE=$(abspath $(O))/varve sh bench/bench.sh $(O)
+bench-now: all $(O)/bench/floor $(O)/bench/peak
+	@VARVE=$(abspath $(O))/varve bash bench/bench.sh $(O)
 
 # --- installing and packaging -----------------------------------------------------------------
 install: all
