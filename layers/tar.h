@@ -72,6 +72,9 @@ int tar_next(struct tar_reader *r, struct tar_entry *out, struct error *err);
 int tar_next_data(struct tar_reader *r, const void **data, size_t *length, uint64_t *offset,
 		  struct error *err);
 
+/* Whether this block begins an archive, judged by its checksum. */
+bool tar_is_header(const unsigned char block[TAR_BLOCK]);
+
 /* A source of plain bytes from a descriptor that holds them plain or compressed with gzip, bzip2,
    xz or zstd. Never runs a program. */
 struct tar_filter *tar_filter_new(int fd, struct error *err);

@@ -91,6 +91,11 @@ static bool is_zero(const unsigned char *block, size_t length)
 	return true;
 }
 
+bool tar_is_header(const unsigned char block[TAR_BLOCK])
+{
+	return !is_zero(block, TAR_BLOCK) && checksum_matches(block);
+}
+
 static bool decimal(const char *text, size_t length, int64_t *out)
 {
 	int64_t value = 0;

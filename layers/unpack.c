@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/unpack.h"
+
+#include "common/arena.h"
+#include "common/fd.h"
+#include "layers/blob.h"
+#include "layers/extract.h"
+#include "layers/store_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+_Static_assert((int)UNPACK_MAX_NAME == (int)TAR_MAX_NAME, "what is packed can be unpacked");
+_Static_assert((int)UNPACK_MAX_XATTRS == (int)TAR_MAX_XATTRS, "what is packed can be unpacked");
+
+enum { PROBE_BYTES = TAR_BLOCK };
+
+/* Space that unpacking leaves free, so that a bomb does not fill the disk of the store. */
+static const uint64_t reserve = UINT64_C(64) * 1024 * 1024;
+
+/* --- one stream into one directory ---------------------------------------------------------- */
+
+static int room_in(int dir, uint64_t *room, struct error *err)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(dir, &fs) < 0)
+		return error_sys(err, "statvfs");
+	*room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	*room = *room > reserve ? *room - reserve : 0;
+	return 0;
+}
+
+static int extract_all(struct extract *x, struct error *err)
+{
+	struct tar_entry entry;
+	int more;
+
+	if (room_in(x->rungs[0].fd, &x->room, err) < 0)
+		return -1;
+	while ((more = tar_next(x->tar, &entry, err)) > 0)
+		if (extract_entry(x, &entry, err) < 0)
+			return -1;
+	return more < 0 ? -1 : extract_finish(x, err);
+}
+
+/* --- a layer into the store ---------------------------------------------------------------- */
+
+struct plain {
+	struct blob_reader *blob;
+	struct decompressor *decompressor;
+	struct hasher *diff;
+};
+
+static void plain_release(struct plain *p)
+{
+	decompressor_free(p->decompressor);
+	blob_close(p->blob);
+	hasher_free(p->diff);
+}
+DEFINE_CLEANUP_STRUCT(plain, struct plain, plain_release);
+
+static ssize_t from_blob(void *user, void *data, size_t room, struct error *err)
+{
+	return blob_read(user, data, room, err);
+}
+
+static ssize_t from_plain(void *user, void *data, size_t room, struct error *err)
+{
+	struct plain *p = user;
+	ssize_t n = decompressor_read(p->decompressor, data, room, err);
+
+	if (n > 0)
+		hasher_add(p->diff, data, (size_t)n);
+	return n;
+}
+
+static int write_meta(int dir, int fs, const struct extract *x, struct error *err)
+{
+	struct tree_size size = { .entries = x->entries, .bytes = x->bytes };
+	auto_(record) struct record meta = RECORD_INIT;
+	auto_(buf) struct buf text = BUF_INIT;
+
+	if (x->replaced && tree_measure(fs, &size, err) < 0)
+		return -1;
+	record_addf(&meta, "entries", "%" PRIu64, size.entries);
+	record_addf(&meta, "bytes", "%" PRIu64, size.bytes);
+	record_addf(&meta, "implied", "%" PRIu64, x->implied);
+	record_render(&meta, TREE_KIND, &text);
+	return replace_file(dir, "meta", text.data, text.length, err);
+}
+
+static int unpack_into(struct store *s, const struct layer *layer, int dir, struct error *err)
+{
+	struct unpack_options options = {
+		.userxattr = store_userxattr(s), .overlay = true, .owner = -1, .group = -1,
+		/* Nobody in a user namespace can make devices; docker and podman leave them out. */
+		.strip_special = store_userxattr(s),
+	};
+	auto_(plain) struct plain plain = { .diff = hasher_new() };
+	auto_(tar_reader) struct tar_reader *tar = NULL;
+	auto_(extract) struct extract x = { 0 };
+	const struct timespec never[2] = { { 0 }, { 0 } };
+	auto_fd int fs = mkdir_child(dir, "fs", 0755, err);
+	struct digest is;
+
+	if (fs < 0)
+		return -1;
+	if (fchmod(fs, 0755) < 0 || futimens(fs, never) < 0)
+		return error_sys(err, "making the root of a tree");
+	plain.blob = blob_open(s, &layer->blob, layer->size, err);
+	if (plain.blob == NULL)
+		return -1;
+	plain.decompressor = decompressor_new(layer->compression, from_blob, plain.blob, err);
+	if (plain.decompressor == NULL)
+		return -1;
+	tar = tar_reader_new(from_plain, &plain, err);
+	if (tar == NULL || extract_init(&x, fs, &options, tar, err) < 0 ||
+	    extract_all(&x, err) < 0)
+		return -1;
+	hasher_finish(plain.diff, &is);
+	if (!digest_equal(&is, &layer->diff_id))
+		return error_set(err, ERROR_DIGEST, "the content does not match the layer's diff id");
+	return write_meta(dir, fs, &x, err);
+}
+
+int layer_unpack(struct store *s, const struct layer *layer, struct error *err)
+{
+	char name[RANDOM_NAME_SIZE], text[DIGEST_TEXT_SIZE];
+	struct error ignored = ERROR_INIT;
+	auto_fd int dir = -1;
+	int stage;
+
+	if (store_has(s, STORE_TREES, &layer->diff_id))
+		return 0;
+	stage = store_stage(s, err);
+	if (stage < 0)
+		return -1;
+	random_name(name);
+	dir = mkdir_child(stage, name, 0700, err);
+	if (dir < 0)
+		return -1;
+	if (unpack_into(s, layer, dir, err) < 0 ||
+	    store_publish(s, STORE_TREES, &layer->diff_id, name, err) < 0) {
+		remove_tree(stage, name, &ignored);
+		return error_add(err, "unpacking layer %s", digest_text(&layer->diff_id, text));
+	}
+	return 0;
+}
+
+/* --- archives of ADD ----------------------------------------------------------------------- */
+
+int archive_extract(int fd, int target, const struct unpack_options *options, uint64_t *entries,
+		    struct error *err)
+{
+	auto_(tar_filter) struct tar_filter *filter = tar_filter_new(fd, err);
+	auto_(tar_reader) struct tar_reader *tar = NULL;
+	auto_(extract) struct extract x = { 0 };
+
+	if (filter == NULL)
+		return -1;
+	tar = tar_reader_new(tar_filter_read, filter, err);
+	if (tar == NULL || extract_init(&x, target, options, tar, err) < 0 ||
+	    extract_all(&x, err) < 0)
+		return -1;
+	*entries = x.seen;
+	return 0;
+}
+
+/* A tar has at least one header; what only looks like one is left to ADD as a plain file. */
+static bool probe(int fd, struct error *err)
+{
+	auto_(tar_filter) struct tar_filter *filter = tar_filter_new(fd, err);
+	unsigned char block[PROBE_BYTES];
+	size_t used = 0;
+
+	while (filter != NULL && used < sizeof(block)) {
+		ssize_t n = tar_filter_read(filter, block + used, sizeof(block) - used, err);
+
+		if (n <= 0)
+			return false;
+		used += (size_t)n;
+	}
+	return filter != NULL && tar_is_header(block);
+}
+
+bool archive_probe(int fd)
+{
+	struct error ignored = ERROR_INIT;
+	bool is = lseek(fd, 0, SEEK_SET) == 0 && probe(fd, &ignored);
+
+	return lseek(fd, 0, SEEK_SET) == 0 && is;
+}

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the tests of layers/ share: a scratch directory with a store, a seeded random, random trees,
+ * and a dump of a tree as text, made without the code under test.
+ */
+#ifndef TESTS_LAYERS_FIXTURE_H
+#define TESTS_LAYERS_FIXTURE_H
+
+#include "common/arena.h"
+#include "common/fd.h"
+#include "layers/pack.h"
+#include "layers/unpack.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+
+#include <cmocka.h>
+
+/* --- scratch ------------------------------------------------------------------------------- */
+
+struct scratch {
+	char path[300];
+	int dir;
+	struct store *store;
+	uint64_t seed; /* of the trial under way; told at the end of the test */
+};
+
+static inline void must(bool good, const struct error *err)
+{
+	char text[2048];
+
+	if (good)
+		return;
+	error_format(err, text, sizeof(text));
+	fail_msg("%s", text);
+}
+
+static inline int scratch_open_in(void **state, const char *parent)
+{
+	struct scratch *s = xcalloc(1, sizeof(*s));
+	struct error err = ERROR_INIT;
+	int root;
+
+	snprintf(s->path, sizeof(s->path), "%s/varve-test-XXXXXX", parent);
+	if (mkdtemp(s->path) == NULL)
+		return -1;
+	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	root = mkdir_child(s->dir, "store", 0700, &err);
+	s->store = store_open(root, STORE_CREATE, &err);
+	close(root);
+	if (s->store == NULL) {
+		error_print(&err, stderr, true);
+		return -1;
+	}
+	*state = s;
+	return 0;
+}
+
+static inline int scratch_open(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	return scratch_open_in(state, tmp != NULL ? tmp : "/tmp");
+}
+
+static inline int scratch_close(void **state)
+{
+	struct scratch *s = *state;
+	struct error err = ERROR_INIT;
+	const char *base = strrchr(s->path, '/');
+	char parent[300];
+	int fd;
+
+	if (s->seed != 0)
+		print_message("last seed: %llu (SEED= TRIALS=1 repeats it)\n",
+			      (unsigned long long)s->seed);
+	store_close(s->store);
+	close(s->dir);
+	snprintf(parent, sizeof(parent), "%.*s", (int)(base - s->path), s->path);
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		remove_tree(fd, base + 1, &err);
+		close(fd);
+	}
+	free(s);
+	return err.code == ERROR_NONE ? 0 : -1;
+}
+
+static inline int make_dir(int parent, const char *name)
+{
+	struct error err = ERROR_INIT;
+	int fd = mkdir_child(parent, name, 0755, &err);
+
+	must(fd >= 0, &err);
+	return fd;
+}
+
+static inline void remove_dir(int parent, const char *name)
+{
+	struct error err = ERROR_INIT;
+
+	must(remove_tree(parent, name, &err) == 0, &err);
+}
+
+static inline void put_file(int dir, const char *name, const void *data, size_t size)
+{
+	struct error err = ERROR_INIT;
+	auto_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	must(write_all(fd, data, size, &err) == 0, &err);
+}
+
+static inline void put_text(int dir, const char *name, const char *text)
+{
+	put_file(dir, name, text, strlen(text));
+}
+
+static inline void set_mtime(int dir, const char *name, int64_t seconds)
+{
+	struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
+
+	assert_int_equal(utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+static inline int trials(int normal)
+{
+	const char *text = getenv("TRIALS");
+
+	return text != NULL && atoi(text) > 0 ? atoi(text) : normal;
+}
+
+/* --- random -------------------------------------------------------------------------------- */
+
+struct rng {
+	uint64_t state;
+};
+
+static inline uint64_t rng_next(struct rng *r)
+{
+	uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+static inline unsigned rng_below(struct rng *r, unsigned limit)
+{
+	return (unsigned)(rng_next(r) % limit);
+}
+
+/* SEED=n repeats one trial of a random test. */
+static inline uint64_t first_seed(void)
+{
+	const char *text = getenv("SEED");
+
+	return text != NULL ? strtoull(text, NULL, 0) : 1;
+}
+
+static inline struct rng trial(struct scratch *s, int number)
+{
+	s->seed = first_seed() + (uint64_t)number;
+	return (struct rng){ s->seed };
+}
+
+static inline void random_bytes(struct rng *r, unsigned char *out, size_t size)
+{
+	bool text = rng_below(r, 2) == 0;
+
+	for (size_t i = 0; i < size; i++)
+		out[i] = (unsigned char)(text ? 'a' + rng_below(r, 4) : rng_next(r));
+}
+
+/* Any bytes but NUL and '/'; some as long as a name can be. Never ".wh." at the start. */
+static inline void random_filename(struct rng *r, char out[NAME_MAX + 1])
+{
+	static const unsigned lengths[] = { 1, 1, 2, 3, 8, 20, 60, 99, 100, 101, 200, 255 };
+	unsigned length = lengths[rng_below(r, sizeof(lengths) / sizeof(lengths[0]))];
+	bool odd = rng_below(r, 4) == 0;
+
+	for (unsigned i = 0; i < length; i++) {
+		char c;
+
+		do {
+			c = (char)(odd ? 1 + rng_below(r, 255) : 'a' + rng_below(r, 5));
+		} while (c == '/' || c == '\0' || (i == 0 && c == '.'));
+		out[i] = c;
+	}
+	out[length] = '\0';
+}
+
+static inline int64_t random_mtime(struct rng *r)
+{
+	static const int64_t times[] = { 0, 1, -1, -1000000000, 1000000000, 1700000000,
+					 8589934592, 4294967296 };
+
+	return times[rng_below(r, sizeof(times) / sizeof(times[0]))];
+}
+
+static inline uid_t random_id(struct rng *r)
+{
+	static const uid_t ids[] = { 0, 0, 0, 1, 1000, 65534, 2097151, 2097152, 4294967294U };
+
+	return ids[rng_below(r, sizeof(ids) / sizeof(ids[0]))];
+}
+
+static inline void random_xattrs(struct rng *r, int fd, bool regular)
+{
+	/* VFS_CAP_REVISION_2 with CAP_NET_BIND_SERVICE */
+	static const unsigned char capability[20] = { 1, 0, 0, 2, 0, 4 };
+	unsigned char value[300];
+
+	for (unsigned i = rng_below(r, 3); i > 0; i--) {
+		char name[40];
+
+		random_bytes(r, value, sizeof(value));
+		snprintf(name, sizeof(name), "user.%c\xc3\xa9 %u", 'a' + (int)rng_below(r, 3),
+			 rng_below(r, 10));
+		fsetxattr(fd, name, value, rng_below(r, sizeof(value)), 0);
+	}
+	if (regular && rng_below(r, 3) == 0)
+		fsetxattr(fd, "security.capability", capability, sizeof(capability), 0);
+}
+
+static inline void random_file(struct rng *r, int dir, const char *name)
+{
+	static const unsigned sizes[] = { 0, 1, 511, 512, 513, 4096, 70000, 300000 };
+	unsigned size = sizes[rng_below(r, rng_below(r, 4) == 0 ? 8 : 6)];
+	auto_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	auto_free unsigned char *data = xmalloc(size + 1);
+
+	assert_true(fd >= 0);
+	if (size > 60000 && rng_below(r, 2) == 0) {
+		assert_int_equal(ftruncate(fd, size), 0);
+		assert_int_equal(pwrite(fd, "x", 1, size / 2), 1);
+	} else {
+		random_bytes(r, data, size);
+		assert_int_equal(write(fd, data, size), size);
+	}
+	assert_int_equal(fchown(fd, random_id(r), random_id(r)), 0);
+	if (rng_below(r, 4) == 0)
+		random_xattrs(r, fd, true);
+	assert_int_equal(fchmod(fd, rng_below(r, 010000)), 0);
+}
+
+/* One new entry; names that exist already are left alone. Returns a directory's descriptor or -1. */
+static inline int random_entry(struct rng *r, int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -1;
+	switch (rng_below(r, 14)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3: {
+		int fd;
+
+		assert_int_equal(mkdirat(dir, name, 0700), 0);
+		fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_int_equal(fchown(fd, random_id(r), random_id(r)), 0);
+		if (rng_below(r, 6) == 0)
+			random_xattrs(r, fd, false);
+		assert_int_equal(fchmod(fd, rng_below(r, 010000)), 0);
+		return fd;
+	}
+	case 4: {
+		char target[NAME_MAX + 1];
+
+		random_filename(r, target);
+		assert_int_equal(symlinkat(target, dir, name), 0);
+		assert_int_equal(fchownat(dir, name, random_id(r), random_id(r),
+					  AT_SYMLINK_NOFOLLOW), 0);
+		break;
+	}
+	case 5:
+		assert_int_equal(mknodat(dir, name, S_IFIFO | 0640, 0), 0);
+		break;
+	case 6:
+		assert_int_equal(mknodat(dir, name, (rng_below(r, 2) ? S_IFCHR : S_IFBLK) | 0600,
+					 makedev(1 + rng_below(r, 300), rng_below(r, 70000))), 0);
+		break;
+	default:
+		random_file(r, dir, name);
+	}
+	set_mtime(dir, name, random_mtime(r));
+	return -1;
+}
+
+/* A hard link to some file of dir. */
+static inline void random_link(struct rng *r, int dir, int to)
+{
+	auto_(dir) DIR *d = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	char name[NAME_MAX + 1];
+
+	for (struct dirent *e; (e = readdir(d)) != NULL;) {
+		if (e->d_type == DT_DIR || e->d_type == DT_CHR || rng_below(r, 3) != 0)
+			continue;
+		random_filename(r, name);
+		if (linkat(dir, e->d_name, to, name, 0) < 0)
+			assert_int_equal(errno, EEXIST);
+		return;
+	}
+}
+
+static inline void random_tree(struct rng *r, int dir, int depth)
+{
+	char name[NAME_MAX + 1];
+
+	for (unsigned i = 1 + rng_below(r, 7); i > 0; i--) {
+		auto_fd int child = -1;
+
+		random_filename(r, name);
+		child = random_entry(r, dir, name);
+		if (child < 0)
+			continue;
+		if (depth > 0)
+			random_tree(r, child, depth - 1);
+		if (rng_below(r, 4) == 0)
+			random_link(r, dir, child);
+		set_mtime(dir, name, random_mtime(r));
+	}
+	if (rng_below(r, 3) == 0)
+		random_link(r, dir, dir);
+}
+
+/* --- a tree as text ------------------------------------------------------------------------ */
+
+static inline void dump_hex(struct buf *out, const void *data, size_t size)
+{
+	const unsigned char *byte = data;
+
+	for (size_t i = 0; i < size; i++)
+		buf_printf(out, byte[i] > ' ' && byte[i] < 0x7f && byte[i] != '%' ? "%c" : "%%%02x",
+			   byte[i]);
+}
+
+static inline int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static inline void dump_xattrs(struct buf *out, int dir, const char *name)
+{
+	char list[65536], value[65536], path[PATH_MAX];
+	const char *names[500];
+	size_t count = 0;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+	n = llistxattr(path, list, sizeof(list));
+	for (char *at = list; n > 0 && at < list + n; at += strlen(at) + 1)
+		if (strstr(at, ".overlay.") == NULL && count < 500)
+			names[count++] = at;
+	qsort(names, count, sizeof(*names), by_text);
+	for (size_t i = 0; i < count; i++) {
+		n = lgetxattr(path, names[i], value, sizeof(value));
+		buf_add_str(out, " x:");
+		dump_hex(out, names[i], strlen(names[i]));
+		buf_add_char(out, '=');
+		dump_hex(out, value, n > 0 ? (size_t)n : 0);
+	}
+}
+
+struct dump {
+	struct buf text;
+	struct {
+		dev_t device;
+		ino_t inode;
+		char *path;
+	} seen[4000]; /* inodes with several names */
+	size_t count;
+	bool links; /* tell hard links apart from copies */
+};
+
+static inline void dump_entry(struct dump *d, int dir, const char *name, const char *path,
+			      const struct stat *st)
+{
+	struct buf *out = &d->text;
+
+	dump_hex(out, path, strlen(path));
+	buf_printf(out, " %o %u:%u", st->st_mode, st->st_uid, st->st_gid);
+	buf_printf(out, " t%lld", (long long)st->st_mtim.tv_sec);
+	if (S_ISREG(st->st_mode))
+		buf_printf(out, " s%lld", (long long)st->st_size);
+	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
+		buf_printf(out, " d%u,%u", major(st->st_rdev), minor(st->st_rdev));
+	if (S_ISLNK(st->st_mode)) {
+		char target[PATH_MAX];
+		ssize_t n = readlinkat(dir, name, target, sizeof(target));
+
+		buf_add_str(out, " ->");
+		dump_hex(out, target, n > 0 ? (size_t)n : 0);
+	}
+	if (S_ISREG(st->st_mode)) {
+		auto_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		auto_(buf) struct buf data = BUF_INIT;
+		struct error err = ERROR_INIT;
+		char hex[DIGEST_HEX_SIZE];
+		struct digest digest;
+
+		must(fd >= 0 && read_all(fd, (size_t)1 << 32, &data, &err) == 0, &err);
+		digest_of(data.data, data.length, &digest);
+		buf_printf(out, " c%.16s", digest_hex(&digest, hex));
+	}
+	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
+		dump_xattrs(out, dir, name);
+	if (d->links && !S_ISDIR(st->st_mode) && st->st_nlink > 1) {
+		size_t i = 0;
+
+		while (i < d->count && (d->seen[i].inode != st->st_ino ||
+					d->seen[i].device != st->st_dev))
+			i++;
+		if (i < d->count) {
+			buf_add_str(out, " =");
+			dump_hex(out, d->seen[i].path, strlen(d->seen[i].path));
+		} else {
+			assert_true(d->count < 4000);
+			d->seen[d->count].device = st->st_dev;
+			d->seen[d->count].inode = st->st_ino;
+			d->seen[d->count++].path = xstrdup(path);
+		}
+	}
+	buf_add_char(out, '\n');
+}
+
+static inline void dump_dir(struct dump *d, int dir, const char *path)
+{
+	auto_(dir) DIR *list = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	char **names = NULL;
+	size_t count = 0;
+
+	assert_non_null(list);
+	for (struct dirent *e; (e = readdir(list)) != NULL;) {
+		if (is_dot(e->d_name))
+			continue;
+		names = xgrow(names, count, sizeof(*names));
+		names[count++] = xstrdup(e->d_name);
+	}
+	if (count > 0)
+		qsort(names, count, sizeof(*names), by_text);
+	for (size_t i = 0; i < count; i++) {
+		auto_free char *child = xprintf("%s/%s", path, names[i]);
+		struct stat st;
+
+		assert_int_equal(fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW), 0);
+		dump_entry(d, dir, names[i], child, &st);
+		if (S_ISDIR(st.st_mode)) {
+			auto_fd int fd = openat(dir, names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+			dump_dir(d, fd, child);
+		}
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* Every entry below dir with all that a layer keeps; the caller frees. */
+static inline char *dump_tree(int dir, bool links)
+{
+	struct dump *d = xcalloc(1, sizeof(*d));
+	char *text;
+
+	d->text = (struct buf)BUF_INIT;
+	d->links = links;
+	dump_dir(d, dir, "");
+	for (size_t i = 0; i < d->count; i++)
+		free(d->seen[i].path);
+	text = buf_steal(&d->text);
+	free(d);
+	return text;
+}
+
+/* --- packing ------------------------------------------------------------------------------- */
+
+static inline struct layer pack_plain(struct scratch *s, int tree, enum compression compression)
+{
+	struct pack_options options = { .compression = compression, .epoch = -1 };
+	struct error err = ERROR_INIT;
+	struct layer layer;
+
+	must(layer_pack(tree, s->store, &options, &layer, &err) == 0, &err);
+	return layer;
+}
+
+/* The fs directory of the unpacked layer. */
+static inline int unpack_plain(struct scratch *s, const struct layer *layer)
+{
+	struct error err = ERROR_INIT;
+	int fd;
+
+	must(layer_unpack(s->store, layer, &err) == 0, &err);
+	fd = store_find(s->store, STORE_TREES, &layer->diff_id, &err);
+	must(fd >= 0, &err);
+	return fd;
+}
+
+#endif
