@@ -72,8 +72,13 @@ int config_from_changes(struct store *s, const struct option_list *changes, stru
 	auto_(buf) struct buf text = BUF_INIT;
 	auto_(dockerfile) struct dockerfile *df = NULL;
 	auto_(plan) struct plan *plan = NULL;
-	struct build_options options = { .store = s, .context = -1, .host_root = -1,
-					 .host_cwd = -1, .epoch = -1, .log = -1, .interrupt = -1 };
+	struct build_options options = {.store = s,
+					.context = -1,
+					.host_root = -1,
+					.host_cwd = -1,
+					.epoch = -1,
+					.log = -1,
+					.interrupt = -1};
 
 	buf_add_str(&text, "FROM scratch\n");
 	for (size_t i = 0; i < changes->count; i++) {

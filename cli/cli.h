@@ -23,17 +23,18 @@ struct cli {
 
 struct command {
 	const char *name;
-	const char *summary;  /* one line, lower case, no full stop */
-	const char *operands; /* "CONTEXT", "IMAGE [COMMAND...]", or "" */
+	const char *summary;            /* one line, lower case, no full stop */
+	const char *operands;           /* "CONTEXT", "IMAGE [COMMAND...]", or "" */
 	int min_operands, max_operands; /* max -1: any number */
-	bool options_first;   /* options end at the first operand (run) */
+	bool options_first;             /* options end at the first operand (run) */
 	const struct option_spec *options;
 	size_t option_count;
-	size_t values_size;   /* of the struct that the options fill in; zeroed before */
-	/* Returns 0, a documented exit status above 0 that was already explained, or -1 with err. */
+	size_t values_size; /* of the struct that the options fill in; zeroed before */
+	/* Returns 0, a documented exit status above 0 that was already explained, or -1 with err.
+	 */
 	int (*run)(struct cli *cli, void *values, int argc, char **argv, struct error *err);
-	const char *details;  /* paragraphs of --help after the options, or NULL */
-	int error_status;     /* exit status of errors that would be 1, where 1 means something else */
+	const char *details; /* paragraphs of --help after the options, or NULL */
+	int error_status; /* exit status of errors that would be 1, where 1 means something else */
 };
 
 /* The members of struct command for a table of options. */
@@ -44,7 +45,13 @@ struct command {
 extern const struct command *const cli_commands[];
 extern const size_t cli_command_count;
 
-extern const struct option_spec cli_options[]; /* --root and the others before the command */
+/* What the options before the command say. */
+struct cli_values {
+	const char *root, *durability;
+	bool debug, version;
+};
+
+extern const struct option_spec cli_options[];
 extern const size_t cli_option_count;
 
 extern const char cli_version[];

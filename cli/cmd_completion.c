@@ -53,7 +53,8 @@ static void bash_reply(enum argument kind, const char *indent, struct buf *out)
 	static const char *const actions[] = {
 		[ARGUMENT_NONE] = "COMPREPLY=()",
 		[ARGUMENT_FILE] = "compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\"))",
-		[ARGUMENT_DIRECTORY] = "compopt -o filenames; COMPREPLY=($(compgen -d -- \"$cur\"))",
+		[ARGUMENT_DIRECTORY] =
+			"compopt -o filenames; COMPREPLY=($(compgen -d -- \"$cur\"))",
 		[ARGUMENT_IMAGE] = "_varve_images; _varve_colons",
 	};
 
@@ -211,17 +212,16 @@ static void zsh_options(const struct option_spec *options, size_t count, struct 
 	buf_add_str(out, " \\\n\t\t'--help[print this and exit]'");
 }
 
-static const char zsh_start[] =
-	"_varve_images() {\n"
-	"\tlocal -a names\n"
-	"\tnames=(${(f)\"$(varve images 2>/dev/null |\n"
-	"\t\tawk 'NR > 1 && $1 != \"<none>\" { print $1 \":\" $2 }')\"})\n"
-	"\tcompadd -a names\n"
-	"}\n"
-	"_varve() {\n"
-	"\tlocal curcontext=$curcontext state line\n"
-	"\tlocal -a commands\n"
-	"\tcommands=(\n";
+static const char zsh_start[] = "_varve_images() {\n"
+				"\tlocal -a names\n"
+				"\tnames=(${(f)\"$(varve images 2>/dev/null |\n"
+				"\t\tawk 'NR > 1 && $1 != \"<none>\" { print $1 \":\" $2 }')\"})\n"
+				"\tcompadd -a names\n"
+				"}\n"
+				"_varve() {\n"
+				"\tlocal curcontext=$curcontext state line\n"
+				"\tlocal -a commands\n"
+				"\tcommands=(\n";
 
 static void zsh_script(struct buf *out)
 {

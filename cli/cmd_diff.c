@@ -14,11 +14,10 @@ struct diff_values {
 
 #define VALUE(member) offsetof(struct diff_values, member)
 static const struct option_spec options[] = {
-	{ 0, "ignore", OPTION_LIST, VALUE(ignore), "FIELD,...",
-	  "fields that do not count: mode, owner, size, link, device, content, xattr, mtime",
-	  NULL },
-	{ 0, "stat", OPTION_FLAG, VALUE(stat), NULL, "only count the changes", NULL },
-	{ 0, "json", OPTION_FLAG, VALUE(json), NULL, "print JSON", NULL },
+	{0, "ignore", OPTION_LIST, VALUE(ignore), "FIELD,...",
+	 "fields that do not count: mode, owner, size, link, device, content, xattr, mtime", NULL},
+	{0, "stat", OPTION_FLAG, VALUE(stat), NULL, "only count the changes", NULL},
+	{0, "json", OPTION_FLAG, VALUE(json), NULL, "print JSON", NULL},
 };
 
 static void json_text(struct out *o, const char *text)
@@ -148,7 +147,7 @@ static int diff_two(struct diff_report *r, struct store *s, char **operands, str
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
 	struct diff_values *v = values;
-	struct diff_report report = { .out = cli->out, .json = v->json, .stat = v->stat };
+	struct diff_report report = {.out = cli->out, .json = v->json, .stat = v->stat};
 	int status;
 
 	for (size_t i = 0; i < v->ignore.count; i++)

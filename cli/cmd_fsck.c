@@ -8,8 +8,8 @@ struct fsck_values {
 };
 
 static const struct option_spec options[] = {
-	{ 0, "repair", OPTION_FLAG, offsetof(struct fsck_values, repair), NULL,
-	  "restore damaged objects where possible, else remove them", NULL },
+	{0, "repair", OPTION_FLAG, offsetof(struct fsck_values, repair), NULL,
+	 "restore damaged objects where possible, else remove them", NULL},
 };
 
 static void print_finding(void *user, const char *text)
@@ -40,6 +40,7 @@ const struct command cmd_fsck = {
 	COMMAND_OPTIONS(options),
 	.values_size = sizeof(struct fsck_values),
 	.run = run,
-	.details = "Prints one line for each finding and exits with 5 if there is any, repaired or\n"
-		   "not; prints nothing and exits with 0 if all is well.\n",
+	.details =
+		"Prints one line for each finding and exits with 5 if there is any, repaired or\n"
+		"not; prints nothing and exits with 0 if all is well.\n",
 };

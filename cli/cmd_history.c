@@ -13,9 +13,9 @@ enum { CREATED_BY_WIDTH = 60 };
 
 #define VALUE(member) offsetof(struct history_values, member)
 static const struct option_spec options[] = {
-	{ 0, "no-trunc", OPTION_FLAG, VALUE(no_trunc), NULL, "do not shorten texts and IDs", NULL },
-	{ 'q', "quiet", OPTION_FLAG, VALUE(quiet), NULL, "print only the layers' diff IDs", NULL },
-	{ 0, "json", OPTION_FLAG, VALUE(json), NULL, "print a JSON array", NULL },
+	{0, "no-trunc", OPTION_FLAG, VALUE(no_trunc), NULL, "do not shorten texts and IDs", NULL},
+	{'q', "quiet", OPTION_FLAG, VALUE(quiet), NULL, "print only the layers' diff IDs", NULL},
+	{0, "json", OPTION_FLAG, VALUE(json), NULL, "print a JSON array", NULL},
 };
 
 static void add_optional(struct json *o, const char *key, const char *value)
@@ -65,15 +65,15 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 {
 	struct history_values *v = values;
 	auto_(table) struct table table = TABLE_INIT(5);
-	auto_(image) struct image image = { .manifest_size = 0 };
+	auto_(image) struct image image = {.manifest_size = 0};
 	auto_(json) struct json *array = json_new_array();
 	char id[DIGEST_TEXT_SIZE];
 
 	(void)argc;
 	if (cli_store(cli, err) == NULL || image_resolve(cli->store, argv[0], &image, err) < 0)
 		return -1;
-	for (const char *const *h = (const char *const[]){ "LAYER", "CREATED", "CREATED BY", "SIZE",
-							   "COMMENT", NULL };
+	for (const char *const *h = (const char *const[]){"LAYER", "CREATED", "CREATED BY", "SIZE",
+							  "COMMENT", NULL};
 	     *h != NULL; h++)
 		table_add(&table, *h);
 	for (size_t i = image.config.history_count; i-- > 0;) {
@@ -104,6 +104,8 @@ const struct command cmd_history = {
 	COMMAND_OPTIONS(options),
 	.values_size = sizeof(struct history_values),
 	.run = run,
-	.details = "LAYER is the beginning of the layer's diff ID, or - for an instruction that only\n"
-		   "changed the configuration or changed nothing. SIZE is what it takes in the store.\n",
+	.details =
+		"LAYER is the beginning of the layer's diff ID, or - for an instruction that only\n"
+		"changed the configuration or changed nothing. SIZE is what it takes in the "
+		"store.\n",
 };

@@ -15,10 +15,10 @@ struct images_values {
 
 #define VALUE(member) offsetof(struct images_values, member)
 static const struct option_spec options[] = {
-	{ 'q', "quiet", OPTION_FLAG, VALUE(quiet), NULL, "print only image IDs, each once", NULL },
-	{ 0, "digests", OPTION_FLAG, VALUE(digests), NULL, "also show manifest digests", NULL },
-	{ 0, "no-trunc", OPTION_FLAG, VALUE(no_trunc), NULL, "do not shorten IDs", NULL },
-	{ 0, "json", OPTION_FLAG, VALUE(json), NULL, "print a JSON array", NULL },
+	{'q', "quiet", OPTION_FLAG, VALUE(quiet), NULL, "print only image IDs, each once", NULL},
+	{0, "digests", OPTION_FLAG, VALUE(digests), NULL, "also show manifest digests", NULL},
+	{0, "no-trunc", OPTION_FLAG, VALUE(no_trunc), NULL, "do not shorten IDs", NULL},
+	{0, "json", OPTION_FLAG, VALUE(json), NULL, "print a JSON array", NULL},
 };
 
 /* What the output is gathered in. */
@@ -34,7 +34,7 @@ struct listing {
 static bool matches(const char *name, const char *repository, const char *filter)
 {
 	struct error no_name = ERROR_INIT;
-	auto_(name) struct name parsed = { .repository = NULL };
+	auto_(name) struct name parsed = {.repository = NULL};
 	const char *slash = strrchr(filter, '/');
 
 	if (fnmatch(filter, name, FNM_PATHNAME) == 0 ||
@@ -124,7 +124,7 @@ static int list_all(struct cli *cli, struct listing *l, const struct catalog *c,
 	int status = 0;
 
 	for (size_t i = 0; i < c->count; i++) {
-		auto_(image) struct image image = { .manifest_size = 0 };
+		auto_(image) struct image image = {.manifest_size = 0};
 		auto_free char *repository = NULL, *tag = NULL;
 		struct error err = ERROR_INIT;
 		bool wanted = filter_count == 0;
@@ -135,7 +135,8 @@ static int list_all(struct cli *cli, struct listing *l, const struct catalog *c,
 				 matches(c->refs[i].name, repository, filters[f]);
 		if (!wanted)
 			continue;
-		if (image_load(cli->store, &c->refs[i].manifest, c->refs[i].size, &image, &err) < 0) {
+		if (image_load(cli->store, &c->refs[i].manifest, c->refs[i].size, &image, &err) <
+		    0) {
 			error_add(&err, "image %s",
 				  c->refs[i].name[0] != '\0' ? c->refs[i].name : "without a name");
 			error_hint(&err, "'varve fsck' says what else is damaged");
@@ -151,7 +152,7 @@ static int list_all(struct cli *cli, struct listing *l, const struct catalog *c,
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
 	struct images_values *v = values;
-	struct listing l = { .values = v, .out = cli->out };
+	struct listing l = {.values = v, .out = cli->out};
 	auto_(catalog) struct catalog catalog = CATALOG_INIT;
 	auto_(json) struct json *array = json_new_array();
 	int status;
@@ -179,6 +180,7 @@ const struct command cmd_images = {
 	COMMAND_OPTIONS(options),
 	.values_size = sizeof(struct images_values),
 	.run = run,
-	.details = "A NAME may hold *, ? and [...], and lists only images of such names. SIZE is what\n"
+	.details = "A NAME may hold *, ? and [...], and lists only images of such names. SIZE is "
+		   "what\n"
 		   "the layers take in the store; layers that images share are counted in each.\n",
 };

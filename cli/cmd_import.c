@@ -14,14 +14,14 @@ struct import_values {
 	const char *compression;
 };
 
-static const char *const compressions[] = { "zstd", "gzip", "none", NULL };
+static const char *const compressions[] = {"zstd", "gzip", "none", NULL};
 
 #define VALUE(member) offsetof(struct import_values, member)
 static const struct option_spec options[] = {
-	{ 'c', "change", OPTION_LIST, VALUE(change), "INSTRUCTION",
-	  "apply a Dockerfile instruction to the config, such as CMD or ENV", NULL },
-	{ 0, "compression", OPTION_CHOICE, VALUE(compression), "zstd|gzip|none",
-	  "of the layer in the store; zstd is the default", compressions },
+	{'c', "change", OPTION_LIST, VALUE(change), "INSTRUCTION",
+	 "apply a Dockerfile instruction to the config, such as CMD or ENV", NULL},
+	{0, "compression", OPTION_CHOICE, VALUE(compression), "zstd|gzip|none",
+	 "of the layer in the store; zstd is the default", compressions},
 };
 
 static int source_date_epoch(int64_t *epoch, struct error *err)
@@ -44,7 +44,7 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 {
 	struct import_values *v = values;
 	auto_(config) struct config config = CONFIG_INIT;
-	auto_(ref) struct ref ref = { .name = NULL };
+	auto_(ref) struct ref ref = {.name = NULL};
 	auto_free char *name = NULL;
 	auto_fd int input = -1;
 	enum compression compression = COMPRESS_ZSTD;

@@ -15,7 +15,7 @@ struct info_values {
 };
 
 static const struct option_spec options[] = {
-	{ 0, "json", OPTION_FLAG, offsetof(struct info_values, json), NULL, "print JSON", NULL },
+	{0, "json", OPTION_FLAG, offsetof(struct info_values, json), NULL, "print JSON", NULL},
 };
 
 /* Everything that is printed. */
@@ -32,11 +32,16 @@ static const char *file_system_name(long magic)
 		unsigned long magic;
 		const char *name;
 	} known[] = {
-		{ EXT4_SUPER_MAGIC, "ext4" },      { XFS_SUPER_MAGIC, "xfs" },
-		{ BTRFS_SUPER_MAGIC, "btrfs" },    { TMPFS_MAGIC, "tmpfs" },
-		{ OVERLAYFS_SUPER_MAGIC, "overlay" }, { NFS_SUPER_MAGIC, "nfs" },
-		{ F2FS_SUPER_MAGIC, "f2fs" },      { FUSE_SUPER_MAGIC, "fuse" },
-		{ 0x2fc12fc1, "zfs" },             { 0xca451a4e, "bcachefs" },
+		{EXT4_SUPER_MAGIC, "ext4"},
+		{XFS_SUPER_MAGIC, "xfs"},
+		{BTRFS_SUPER_MAGIC, "btrfs"},
+		{TMPFS_MAGIC, "tmpfs"},
+		{OVERLAYFS_SUPER_MAGIC, "overlay"},
+		{NFS_SUPER_MAGIC, "nfs"},
+		{F2FS_SUPER_MAGIC, "f2fs"},
+		{FUSE_SUPER_MAGIC, "fuse"},
+		{0x2fc12fc1, "zfs"},
+		{0xca451a4e, "bcachefs"},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -143,7 +148,7 @@ static void print_table(const struct cli *cli, const struct info *info)
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
 	struct info_values *v = values;
-	struct info info = { .usage = { .blobs = 0 } };
+	struct info info = {.usage = {.blobs = 0}};
 
 	(void)argc;
 	(void)argv;

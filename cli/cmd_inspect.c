@@ -36,10 +36,10 @@ static void add_set(struct json *o, const char *key, const struct strings *set)
 
 static void add_healthcheck(struct json *o, const struct healthcheck *h)
 {
-	static const char *const names[] = { "Interval", "Timeout", "StartPeriod",
-					     "StartInterval", "Retries" };
-	const int64_t numbers[] = { h->interval, h->timeout, h->start_period, h->start_interval,
-				    h->retries };
+	static const char *const names[] = {"Interval", "Timeout", "StartPeriod", "StartInterval",
+					    "Retries"};
+	const int64_t numbers[] = {h->interval, h->timeout, h->start_period, h->start_interval,
+				   h->retries};
 	struct json *object;
 
 	if (!h->present)
@@ -161,7 +161,7 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	if (cli_store(cli, err) == NULL || catalog_load(&catalog, cli->store, err) < 0)
 		return -1;
 	for (int i = 0; i < argc; i++) {
-		auto_(image) struct image image = { .manifest_size = 0 };
+		auto_(image) struct image image = {.manifest_size = 0};
 		struct error failed = ERROR_INIT;
 
 		if (image_resolve(cli->store, argv[i], &image, &failed) == 0) {
@@ -183,6 +183,7 @@ const struct command cmd_inspect = {
 	.min_operands = 1,
 	.max_operands = -1,
 	.run = run,
-	.details = "IMAGE is a name, an image ID, a manifest digest, or four or more first digits of\n"
-		   "either.\n",
+	.details =
+		"IMAGE is a name, an image ID, a manifest digest, or four or more first digits of\n"
+		"either.\n",
 };

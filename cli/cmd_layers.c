@@ -12,8 +12,8 @@ struct layers_values {
 
 #define VALUE(member) offsetof(struct layers_values, member)
 static const struct option_spec options[] = {
-	{ 0, "no-trunc", OPTION_FLAG, VALUE(no_trunc), NULL, "do not shorten texts and IDs", NULL },
-	{ 0, "json", OPTION_FLAG, VALUE(json), NULL, "print a JSON array", NULL },
+	{0, "no-trunc", OPTION_FLAG, VALUE(no_trunc), NULL, "do not shorten texts and IDs", NULL},
+	{0, "json", OPTION_FLAG, VALUE(json), NULL, "print a JSON array", NULL},
 };
 
 enum { INSTRUCTION_WIDTH = 60 };
@@ -48,7 +48,7 @@ static int count_layer(struct store *s, const struct layer *layer, struct snapsh
 	auto_(snapshot) struct snapshot change = SNAPSHOT_INIT;
 	struct snapshot next = SNAPSHOT_INIT;
 
-	*out = (struct counts){ .added = 0 };
+	*out = (struct counts){.added = 0};
 	if (snapshot_layer(s, layer, &change, err) < 0 ||
 	    snapshot_apply(state, &change, &next, err) < 0) {
 		snapshot_release(&next);
@@ -123,7 +123,7 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 {
 	struct layers_values *v = values;
 	auto_(table) struct table table = TABLE_INIT(6);
-	auto_(image) struct image image = { .manifest_size = 0 };
+	auto_(image) struct image image = {.manifest_size = 0};
 	auto_(json) struct json *array = json_new_array();
 
 	(void)argc;
@@ -153,6 +153,7 @@ const struct command cmd_layers = {
 	COMMAND_OPTIONS(options),
 	.values_size = sizeof(struct layers_values),
 	.run = run,
-	.details = "STORED is the size of the blob, PLAIN that of the tar in it. CHANGES counts the\n"
-		   "entries added, modified and removed. 'varve diff IMAGE@NUMBER' lists them.\n",
+	.details =
+		"STORED is the size of the blob, PLAIN that of the tar in it. CHANGES counts the\n"
+		"entries added, modified and removed. 'varve diff IMAGE@NUMBER' lists them.\n",
 };

@@ -16,13 +16,13 @@ struct load_values {
 
 #define VALUE(member) offsetof(struct load_values, member)
 static const struct option_spec options[] = {
-	{ 'i', "input", OPTION_STRING, VALUE(input), "FILE|DIR|-",
-	  "what to read; - is standard input, the default", NULL },
-	{ 0, "only", OPTION_STRING, VALUE(only), "NAME",
-	  "load only the image that has this name in the archive", NULL },
-	{ 0, "tag", OPTION_STRING, VALUE(tag), "NAME",
-	  "call the image NAME, whatever the archive calls it", NULL },
-	{ 'q', "quiet", OPTION_FLAG, VALUE(quiet), NULL, "print only the names, or IDs", NULL },
+	{'i', "input", OPTION_STRING, VALUE(input), "FILE|DIR|-",
+	 "what to read; - is standard input, the default", NULL},
+	{0, "only", OPTION_STRING, VALUE(only), "NAME",
+	 "load only the image that has this name in the archive", NULL},
+	{0, "tag", OPTION_STRING, VALUE(tag), "NAME",
+	 "call the image NAME, whatever the archive calls it", NULL},
+	{'q', "quiet", OPTION_FLAG, VALUE(quiet), NULL, "print only the names, or IDs", NULL},
 };
 
 /* With --tag every name of the archive must stand for one image, which then has that name alone. */
@@ -47,7 +47,7 @@ static int rename_all(struct catalog *c, const char *name, struct error *err)
 static void announce(struct cli *cli, const struct ref *ref, bool quiet)
 {
 	char was[DIGEST_TEXT_SIZE], is[DIGEST_TEXT_SIZE];
-	auto_(ref) struct ref old = { .name = NULL };
+	auto_(ref) struct ref old = {.name = NULL};
 	struct error none = ERROR_INIT;
 
 	if (ref->name[0] == '\0' || ref_get(cli->store, ref->name, &old, &none) < 0 ||
@@ -63,7 +63,7 @@ static void announce(struct cli *cli, const struct ref *ref, bool quiet)
 
 static int report(struct cli *cli, const struct ref *ref, bool quiet, struct error *err)
 {
-	auto_(image) struct image image = { .manifest_size = 0 };
+	auto_(image) struct image image = {.manifest_size = 0};
 	char text[DIGEST_TEXT_SIZE];
 
 	if (ref->name[0] != '\0') {
@@ -72,8 +72,8 @@ static int report(struct cli *cli, const struct ref *ref, bool quiet, struct err
 	}
 	if (image_load(cli->store, &ref->manifest, ref->size, &image, err) < 0)
 		return -1;
-	out_printf(cli->out, "%s%s\n", quiet ? "" : "Loaded image ID: ",
-		   digest_text(&image.config_digest, text));
+	out_printf(cli->out, "%s%s\n",
+		   quiet ? "" : "Loaded image ID: ", digest_text(&image.config_digest, text));
 	return 0;
 }
 
@@ -128,6 +128,7 @@ const struct command cmd_load = {
 	.values_size = sizeof(struct load_values),
 	.run = run,
 	.details = "Reads docker archives, OCI archives (both also compressed), and OCI layout\n"
-		   "directories; every blob is verified. A name that exists already is moved, and the\n"
+		   "directories; every blob is verified. A name that exists already is moved, and "
+		   "the\n"
 		   "digests it moves from and to are printed.\n",
 };

@@ -12,8 +12,8 @@ struct parse_values {
 };
 
 static const struct option_spec options[] = {
-	{ 0, "json", OPTION_FLAG, offsetof(struct parse_values, json), NULL,
-	  "print the tree as JSON", NULL },
+	{0, "json", OPTION_FLAG, offsetof(struct parse_values, json), NULL,
+	 "print the tree as JSON", NULL},
 };
 
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
@@ -57,6 +57,7 @@ const struct command cmd_parse = {
 	COMMAND_OPTIONS(options),
 	.values_size = sizeof(struct parse_values),
 	.run = run,
-	.details = "The tree is printed as far as the file could be understood; what is wrong with it\n"
+	.details = "The tree is printed as far as the file could be understood; what is wrong with "
+		   "it\n"
 		   "goes to standard error, and the exit status is then 3.\n",
 };

@@ -11,18 +11,16 @@ struct prune_values {
 
 #define VALUE(member) offsetof(struct prune_values, member)
 static const struct option_spec options[] = {
-	{ 'a', "all", OPTION_FLAG, VALUE(all), NULL, "also the build cache", NULL },
-	{ 0, "older", OPTION_STRING, VALUE(older), "AGE",
-	  "with --all: only what was not written for AGE, such as 24h or 7d", NULL },
-	{ 'n', "dry-run", OPTION_FLAG, VALUE(dry_run), NULL, "only say what would be removed",
-	  NULL },
+	{'a', "all", OPTION_FLAG, VALUE(all), NULL, "also the build cache", NULL},
+	{0, "older", OPTION_STRING, VALUE(older), "AGE",
+	 "with --all: only what was not written for AGE, such as 24h or 7d", NULL},
+	{'n', "dry-run", OPTION_FLAG, VALUE(dry_run), NULL, "only say what would be removed", NULL},
 };
 
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
 	struct prune_values *v = values;
-	struct prune_options want = { .cache = v->all, .unnamed = true,
-					  .dry_run = v->dry_run };
+	struct prune_options want = {.cache = v->all, .unnamed = true, .dry_run = v->dry_run};
 	struct prune_report report;
 	char text[FORMAT_SIZE];
 
@@ -42,8 +40,8 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 		   "%s %" PRIu64 " unnamed images, %" PRIu64 " cache records, %" PRIu64
 		   " blobs, %" PRIu64 " unpacked layers\n%s %s\n",
 		   v->dry_run ? "Would remove:" : "Removed:", report.names, report.records,
-		   report.blobs, report.trees, v->dry_run ? "Would free:" : "Freed:",
-		   size_format(report.bytes, text));
+		   report.blobs, report.trees,
+		   v->dry_run ? "Would free:" : "Freed:", size_format(report.bytes, text));
 	return 0;
 }
 

@@ -12,8 +12,8 @@ struct rmi_values {
 };
 
 static const struct option_spec options[] = {
-	{ 'f', "force", OPTION_FLAG, offsetof(struct rmi_values, force), NULL,
-	  "remove all names of an image given by ID; ignore images that do not exist", NULL },
+	{'f', "force", OPTION_FLAG, offsetof(struct rmi_values, force), NULL,
+	 "remove all names of an image given by ID; ignore images that do not exist", NULL},
 };
 
 /* The key of a ref for ref_delete(): its name, or "@digest" of an image without one. */
@@ -54,7 +54,7 @@ static int report_last(struct cli *cli, const struct image *image, struct error 
 /* A name is removed even when its image is too damaged to be read. */
 static int remove_name(struct cli *cli, const struct ref *ref, struct error *err)
 {
-	auto_(image) struct image image = { .manifest_size = 0 };
+	auto_(image) struct image image = {.manifest_size = 0};
 	struct error unreadable = ERROR_INIT;
 
 	if (remove_ref(cli, ref, err) < 0)
@@ -67,7 +67,7 @@ static int remove_name(struct cli *cli, const struct ref *ref, struct error *err
 static int remove_image(struct cli *cli, const char *what, bool force, struct error *err)
 {
 	auto_(catalog) struct catalog catalog = CATALOG_INIT;
-	auto_(image) struct image image = { .manifest_size = 0 };
+	auto_(image) struct image image = {.manifest_size = 0};
 	auto_(buf) struct buf names = BUF_INIT;
 	size_t named = 0;
 
@@ -95,7 +95,7 @@ static int remove_one(struct cli *cli, const char *what, bool force, struct erro
 {
 	struct error no_name = ERROR_INIT;
 	auto_free char *name = name_canonical(what, &no_name);
-	auto_(ref) struct ref ref = { .name = NULL };
+	auto_(ref) struct ref ref = {.name = NULL};
 
 	if (name != NULL && ref_get(cli->store, name, &ref, &no_name) == 0)
 		return remove_name(cli, &ref, err);
@@ -104,7 +104,7 @@ static int remove_one(struct cli *cli, const char *what, bool force, struct erro
 
 static int collect_garbage(struct cli *cli, struct error *err)
 {
-	struct prune_options want = { .cache = false };
+	struct prune_options want = {.cache = false};
 	struct prune_report report;
 	char text[FORMAT_SIZE];
 
@@ -151,6 +151,7 @@ const struct command cmd_rmi = {
 	COMMAND_OPTIONS(options),
 	.values_size = sizeof(struct rmi_values),
 	.run = run,
-	.details = "A name is removed; with the last name of an image its blobs go too, except those\n"
-		   "that other images or the build cache still need ('varve prune --all').\n",
+	.details =
+		"A name is removed; with the last name of an image its blobs go too, except those\n"
+		"that other images or the build cache still need ('varve prune --all').\n",
 };

@@ -14,17 +14,17 @@ struct save_values {
 	const char *output, *format, *compression;
 };
 
-static const char *const formats[] = { "oci", "docker", "oci-dir", NULL };
-static const char *const compressions[] = { "zstd", "gzip", "none", NULL };
+static const char *const formats[] = {"oci", "docker", "oci-dir", NULL};
+static const char *const compressions[] = {"zstd", "gzip", "none", NULL};
 
 #define VALUE(member) offsetof(struct save_values, member)
 static const struct option_spec options[] = {
-	{ 'o', "output", OPTION_STRING, VALUE(output), "FILE|DIR|-",
-	  "where to write; - is standard output, the default", NULL },
-	{ 0, "format", OPTION_CHOICE, VALUE(format), "oci|docker|oci-dir",
-	  "OCI archive (default), docker archive, or OCI layout directory", formats },
-	{ 0, "compression", OPTION_CHOICE, VALUE(compression), "zstd|gzip|none",
-	  "recompress the layers of OCI output; the default copies them", compressions },
+	{'o', "output", OPTION_STRING, VALUE(output), "FILE|DIR|-",
+	 "where to write; - is standard output, the default", NULL},
+	{0, "format", OPTION_CHOICE, VALUE(format), "oci|docker|oci-dir",
+	 "OCI archive (default), docker archive, or OCI layout directory", formats},
+	{0, "compression", OPTION_CHOICE, VALUE(compression), "zstd|gzip|none",
+	 "recompress the layers of OCI output; the default copies them", compressions},
 };
 
 /* The images to save, each once, with the names it was asked for by. */
@@ -53,10 +53,10 @@ DEFINE_CLEANUP_STRUCT(selection, struct selection, selection_release);
 
 static int select_one(struct selection *sel, struct store *s, const char *what, struct error *err)
 {
-	struct image image = { .manifest_size = 0 };
+	struct image image = {.manifest_size = 0};
 	struct error no_name = ERROR_INIT;
 	auto_free char *name = name_canonical(what, &no_name);
-	auto_(ref) struct ref ref = { .name = NULL };
+	auto_(ref) struct ref ref = {.name = NULL};
 	size_t at = 0;
 
 	if (image_resolve(s, what, &image, err) < 0)
@@ -127,7 +127,7 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	const char *output = v->output != NULL ? v->output : "-";
 	enum save_format format = choose_format(v, output);
 	enum compression compression = COMPRESS_NONE;
-	auto_(selection) struct selection sel = { .count = 0 };
+	auto_(selection) struct selection sel = {.count = 0};
 	auto_(file_output) struct file_output file = FILE_OUTPUT_INIT;
 	auto_fd int directory = -1;
 
@@ -160,6 +160,8 @@ const struct command cmd_save = {
 	COMMAND_OPTIONS(options),
 	.values_size = sizeof(struct save_values),
 	.run = run,
-	.details = "An output that is a directory, or ends in /, becomes an OCI layout. Equal images\n"
-		   "give equal archives. A docker archive is what 'docker load' of any version reads.\n",
+	.details =
+		"An output that is a directory, or ends in /, becomes an OCI layout. Equal images\n"
+		"give equal archives. A docker archive is what 'docker load' of any version "
+		"reads.\n",
 };

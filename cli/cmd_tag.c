@@ -9,7 +9,7 @@
 /* A name keeps pointing at what it points at, which may be an index; an ID means one image. */
 static int find_source(struct store *s, const char *what, struct ref *out, struct error *err)
 {
-	auto_(image) struct image image = { .manifest_size = 0 };
+	auto_(image) struct image image = {.manifest_size = 0};
 	struct error no_name = ERROR_INIT;
 	auto_free char *canonical = name_canonical(what, &no_name);
 
@@ -25,7 +25,7 @@ static int find_source(struct store *s, const char *what, struct ref *out, struc
 
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
-	auto_(ref) struct ref ref = { .name = NULL };
+	auto_(ref) struct ref ref = {.name = NULL};
 	auto_free char *name = name_canonical(argv[1], err);
 
 	(void)values;

@@ -6,8 +6,8 @@ struct version_values {
 };
 
 static const struct option_spec options[] = {
-	{ 0, "verbose", OPTION_FLAG, offsetof(struct version_values, verbose), NULL,
-	  "also the libraries that varve was built with", NULL },
+	{0, "verbose", OPTION_FLAG, offsetof(struct version_values, verbose), NULL,
+	 "also the libraries that varve was built with", NULL},
 };
 
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)

@@ -11,12 +11,25 @@ extern const struct command cmd_build, cmd_completion, cmd_diff, cmd_fsck, cmd_h
 	cmd_rmi, cmd_run, cmd_save, cmd_tag, cmd_version;
 
 const struct command *const cli_commands[] = {
-	&cmd_build,   &cmd_run,    &cmd_parse, &cmd_images, &cmd_inspect, &cmd_history,
-	&cmd_layers,  &cmd_diff,   &cmd_tag,   &cmd_rmi,    &cmd_save,    &cmd_load,
-	&cmd_import,  &cmd_prune,  &cmd_fsck,  &cmd_info,   &cmd_version, &cmd_completion,
-	&cmd_help,
+	&cmd_build,   &cmd_run,     &cmd_parse,      &cmd_images, &cmd_inspect,
+	&cmd_history, &cmd_layers,  &cmd_diff,       &cmd_tag,    &cmd_rmi,
+	&cmd_save,    &cmd_load,    &cmd_import,     &cmd_prune,  &cmd_fsck,
+	&cmd_info,    &cmd_version, &cmd_completion, &cmd_help,
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
+
+static const char *const durabilities[] = {"full", "fast", NULL};
+
+#define VALUE(member) offsetof(struct cli_values, member)
+const struct option_spec cli_options[] = {
+	{0, "root", OPTION_STRING, VALUE(root), "DIR", "keep images and build cache in DIR", NULL},
+	{0, "durability", OPTION_CHOICE, VALUE(durability), "full|fast",
+	 "fast: a power cut may lose results that were reported as done", durabilities},
+	{0, "debug", OPTION_FLAG, VALUE(debug), NULL, "show where in the program an error arose",
+	 NULL},
+	{'v', "version", OPTION_FLAG, VALUE(version), NULL, "print the version and exit", NULL},
+};
+const size_t cli_option_count = sizeof(cli_options) / sizeof(cli_options[0]);
 
 const struct command *command_find(const char *name)
 {
@@ -43,8 +56,10 @@ int command_unknown(const char *name, struct error *err)
 static const char environment[] =
 	"Environment:\n"
 	"  VARVE_ROOT                the store, where --root is not given\n"
-	"  XDG_DATA_HOME             where the store of an ordinary user lies: $XDG_DATA_HOME/varve\n"
-	"  SOURCE_DATE_EPOCH         seconds since 1970 that all timestamps of an image are clamped to\n";
+	"  XDG_DATA_HOME             where the store of an ordinary user lies: "
+	"$XDG_DATA_HOME/varve\n"
+	"  SOURCE_DATE_EPOCH         seconds since 1970 that all timestamps of an image are "
+	"clamped to\n";
 
 static const char exit_status[] =
 	"Exit status:\n"

@@ -15,13 +15,13 @@ static const struct {
 	enum change_fields field;
 	const char *name;
 } fields[] = {
-	{ FIELD_TYPE, "type" },       { FIELD_MODE, "mode" },   { FIELD_OWNER, "owner" },
-	{ FIELD_SIZE, "size" },       { FIELD_LINK, "link" },   { FIELD_DEVICE, "device" },
-	{ FIELD_CONTENT, "content" }, { FIELD_XATTR, "xattr" }, { FIELD_MTIME, "mtime" },
+	{FIELD_TYPE, "type"},       {FIELD_MODE, "mode"},   {FIELD_OWNER, "owner"},
+	{FIELD_SIZE, "size"},       {FIELD_LINK, "link"},   {FIELD_DEVICE, "device"},
+	{FIELD_CONTENT, "content"}, {FIELD_XATTR, "xattr"}, {FIELD_MTIME, "mtime"},
 };
 enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
 
-static const char *const kind_names[] = { "added", "modified", "removed", "metadata" };
+static const char *const kind_names[] = {"added", "modified", "removed", "metadata"};
 static const char kind_letters[] = "AMDm";
 
 int diff_fields_parse(const char *list, unsigned *out, struct error *err)
@@ -75,7 +75,7 @@ static const char *type_name(const struct entry *e)
 
 static const char *xattr_text(const struct entry *e, char out[DIGEST_TEXT_SIZE])
 {
-	static const struct digest none = { .sha256 = { 0 } };
+	static const struct digest none = {.sha256 = {0}};
 
 	return digest_equal(&e->xattrs, &none) ? "-" : digest_text(&e->xattrs, out);
 }

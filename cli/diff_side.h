@@ -13,12 +13,12 @@
 #include "layers/compare.h"
 
 struct side {
-	const char *text;      /* the operand as written; borrowed */
+	const char *text; /* the operand as written; borrowed */
 	bool directory;
-	char *name;            /* of the image */
+	char *name; /* of the image */
 	bool has_layer, has_range;
-	size_t from, to;       /* has_layer: to; has_range: both */
-	struct image image;    /* loaded by side_resolve() */
+	size_t from, to;    /* has_layer: to; has_range: both */
+	struct image image; /* loaded by side_resolve() */
 };
 
 #define SIDE_INIT                                                                                  \

@@ -8,7 +8,7 @@
 
 const char *size_format(uint64_t bytes, char out[FORMAT_SIZE])
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
 	double value = (double)bytes;
 	size_t unit = 0;
 
@@ -27,13 +27,13 @@ const char *age_format(int64_t seconds, char out[FORMAT_SIZE])
 		int64_t below, unit;
 		const char *name;
 	} steps[] = {
-		{ 60, 1, "second" },
-		{ 3600, 60, "minute" },
-		{ 48 * 3600, 3600, "hour" },
-		{ 14 * 86400, 86400, "day" },
-		{ 60 * 86400, 7 * 86400, "week" },
-		{ INT64_C(730) * 86400, 30 * 86400, "month" },
-		{ INT64_MAX, 365 * 86400, "year" },
+		{60, 1, "second"},
+		{3600, 60, "minute"},
+		{48 * 3600, 3600, "hour"},
+		{14 * 86400, 86400, "day"},
+		{60 * 86400, 7 * 86400, "week"},
+		{INT64_C(730) * 86400, 30 * 86400, "month"},
+		{INT64_MAX, 365 * 86400, "year"},
 	};
 	size_t i = 0;
 	int64_t n;
@@ -45,8 +45,7 @@ const char *age_format(int64_t seconds, char out[FORMAT_SIZE])
 	while (seconds >= steps[i].below && steps[i].below != INT64_MAX)
 		i++;
 	n = seconds / steps[i].unit;
-	snprintf(out, FORMAT_SIZE, "%lld %s%s ago", (long long)n, steps[i].name,
-		 n == 1 ? "" : "s");
+	snprintf(out, FORMAT_SIZE, "%lld %s%s ago", (long long)n, steps[i].name, n == 1 ? "" : "s");
 	return out;
 }
 
@@ -122,7 +121,7 @@ size_t text_width(const char *text)
 bool age_parse(const char *text, int64_t *seconds)
 {
 	static const char units[] = "smhdw";
-	static const int64_t length[] = { 1, 60, 3600, 86400, 7 * 86400 };
+	static const int64_t length[] = {1, 60, 3600, 86400, 7 * 86400};
 	int64_t total = 0;
 
 	if (*text == '\0')

@@ -26,7 +26,8 @@ const char *digest_short(const struct digest *d, char out[SHORT_ID_SIZE]);
    tabs a space. */
 void text_clean(const char *text, struct buf *out);
 
-/* The same, cut to `width` characters, the last one being an ellipsis where something is missing. */
+/* The same, cut to `width` characters, the last one being an ellipsis where something is missing.
+ */
 void text_clean_cut(const char *text, size_t width, struct buf *out);
 
 /* Characters of UTF-8 text. */

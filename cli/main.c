@@ -10,25 +10,6 @@
 
 enum { EXIT_BROKEN_PIPE = 128 + SIGPIPE };
 
-struct global_values {
-	const char *root, *durability;
-	bool debug, version;
-};
-
-static const char *const durabilities[] = { "full", "fast", NULL };
-
-const struct option_spec cli_options[] = {
-	{ 0, "root", OPTION_STRING, offsetof(struct global_values, root), "DIR",
-	  "keep images and build cache in DIR", NULL },
-	{ 0, "durability", OPTION_CHOICE, offsetof(struct global_values, durability), "full|fast",
-	  "fast: a power cut may lose results that were reported as done", durabilities },
-	{ 0, "debug", OPTION_FLAG, offsetof(struct global_values, debug), NULL,
-	  "show where in the program an error arose", NULL },
-	{ 'v', "version", OPTION_FLAG, offsetof(struct global_values, version), NULL,
-	  "print the version and exit", NULL },
-};
-const size_t cli_option_count = sizeof(cli_options) / sizeof(cli_options[0]);
-
 static void hint_about_help(const struct command *command, struct error *err)
 {
 	if (err->code == ERROR_USAGE && err->hint[0] == '\0')
@@ -132,10 +113,11 @@ static int dispatch(struct cli *cli, int argc, char **argv, const struct command
 {
 	auto_(buf) struct buf help = BUF_INIT;
 	auto_free char *root = NULL;
-	struct global_values values = { NULL };
+	struct cli_values values = {NULL};
 	int first = 0, status;
 
-	status = option_parse(cli_options, cli_option_count, true, &values, argc, argv, &first, err);
+	status =
+		option_parse(cli_options, cli_option_count, true, &values, argc, argv, &first, err);
 	if (status > 0) {
 		command_help_all(&help);
 		out_str(cli->out, help.data);
@@ -178,7 +160,7 @@ static void keep_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	auto_(out) struct out out = OUT_INIT(STDOUT_FILENO);
-	struct cli cli = { .out = &out };
+	struct cli cli = {.out = &out};
 	const struct command *command = NULL;
 	struct error err = ERROR_INIT;
 	int status;

@@ -11,7 +11,10 @@
 enum { LONG_BASE = 256, HELP_COLUMN = 30 };
 
 static const struct option_spec help_option = {
-	.letter = 'h', .name = "help", .kind = OPTION_FLAG, .help = "print this and exit",
+	.letter = 'h',
+	.name = "help",
+	.kind = OPTION_FLAG,
+	.help = "print this and exit",
 };
 
 /* The table in the two forms that getopt_long wants. */
@@ -166,7 +169,7 @@ static int missing_value(const struct option_spec *options, size_t count, struct
 int option_parse(const struct option_spec *options, size_t count, bool options_first, void *values,
 		 int argc, char **argv, int *first_operand, struct error *err)
 {
-	auto_(getopt_table) struct getopt_table table = { NULL, BUF_INIT };
+	auto_(getopt_table) struct getopt_table table = {NULL, BUF_INIT};
 	int c;
 
 	getopt_table_fill(&table, options, count, options_first);

@@ -26,12 +26,12 @@ struct option_list {
 };
 
 struct option_spec {
-	char letter;       /* 0: only the long name */
-	const char *name;  /* without dashes */
+	char letter;      /* 0: only the long name */
+	const char *name; /* without dashes */
 	enum option_kind kind;
-	size_t offset;     /* of the member in the command's values struct */
-	const char *value; /* what it takes, for --help: "NAME"; NULL for flags */
-	const char *help;  /* one line */
+	size_t offset;              /* of the member in the command's values struct */
+	const char *value;          /* what it takes, for --help: "NAME"; NULL for flags */
+	const char *help;           /* one line */
 	const char *const *choices; /* NULL-terminated */
 };
 
@@ -48,7 +48,8 @@ void option_release(const struct option_spec *options, size_t count, void *value
 /* The option lines of --help, that of --help included. */
 void option_help(const struct option_spec *options, size_t count, struct buf *out);
 
-/* "-t" "--tag=" ... one a line, --help included, for completion and the test that compares it with the man page. */
+/* "-t" "--tag=" ... one a line, --help included, for completion and the test that compares it with
+ * the man page. */
 void option_names(const struct option_spec *options, size_t count, struct buf *out);
 
 #endif

@@ -14,7 +14,7 @@
 
 struct table {
 	size_t columns;
-	struct arena arena;  /* private */
+	struct arena arena; /* private */
 	const char **cells;
 	size_t count;
 };

@@ -22,7 +22,7 @@ void catalog_release(struct catalog *c)
 
 bool ref_is_image(struct store *s, const struct ref *ref, const struct image *image)
 {
-	auto_(image) struct image other = { .manifest_size = 0 };
+	auto_(image) struct image other = {.manifest_size = 0};
 	struct error unreadable = ERROR_INIT;
 
 	if (digest_equal(&ref->manifest, &image->manifest))
@@ -119,10 +119,9 @@ static int count_plain(struct store *s, const struct layer *layer, uint64_t *siz
 	return n < 0 ? -1 : 0;
 }
 
-int layer_plain_size(struct store *s, const struct layer *layer, uint64_t *size,
-		     struct error *err)
+int layer_plain_size(struct store *s, const struct layer *layer, uint64_t *size, struct error *err)
 {
-	struct layer known = { .plain_size = 0 };
+	struct layer known = {.plain_size = 0};
 	struct error unknown = ERROR_INIT;
 
 	if (layer->plain_size != 0)

@@ -22,7 +22,8 @@ int catalog_load(struct catalog *c, struct store *s, struct error *err);
 void catalog_release(struct catalog *c);
 DEFINE_CLEANUP_STRUCT(catalog, struct catalog, catalog_release);
 
-/* Whether a name stands for this image, directly or through an index. An unreadable one does not. */
+/* Whether a name stands for this image, directly or through an index. An unreadable one does not.
+ */
 bool ref_is_image(struct store *s, const struct ref *ref, const struct image *image);
 
 /* "repository:tag" in two; both are "<none>" for an image without a name. The caller frees. */
@@ -39,8 +40,7 @@ int64_t history_layer(const struct image *image, size_t entry);
 void history_instruction(const struct history *h, struct buf *out);
 
 /* Bytes of the layer's plain tar: recorded, else counted by reading the blob. */
-int layer_plain_size(struct store *s, const struct layer *layer, uint64_t *size,
-		     struct error *err);
+int layer_plain_size(struct store *s, const struct layer *layer, uint64_t *size, struct error *err);
 
 /* "3 hours ago", or "N/A" for a time that is absent or malformed. */
 const char *created_age(const char *timestamp, char *out);
