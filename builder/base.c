@@ -128,7 +128,7 @@ static int load_path(struct plan *p, const struct path_source *source, struct di
 		return error_sys(err, "%s", source->path);
 	if (archive_key(fd, source, &key, err) < 0)
 		return -1;
-	if (!o->no_cache && recall(o->store, &key, manifest))
+	if (!o->reread && recall(o->store, &key, manifest))
 		return 0;
 	job.fd = fd;
 	if (job_run(source->path, load_work, &job, &result, err) < 0)

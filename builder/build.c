@@ -193,3 +193,13 @@ int build_run(struct plan *p, struct build_result *result, int *exit_status, str
 	release(&b);
 	return status;
 }
+
+int build_step_count(const struct plan *p)
+{
+	return (int)p->step_count;
+}
+
+void build_result_release(struct build_result *r)
+{
+	ref_release(&r->ref);
+}

@@ -40,6 +40,7 @@ struct build_options {
 	enum volume_writes volume_writes;
 	int64_t epoch;             /* SOURCE_DATE_EPOCH; -1: none */
 	bool no_cache;
+	bool reread;               /* images from paths, although they look unchanged */
 	bool explain;              /* say why a step was no hit */
 	unsigned jobs;             /* steps at a time; 0: the number of cores */
 	const struct event_sink *sink;
@@ -54,6 +55,8 @@ struct build_result {
 	unsigned warnings;
 };
 
+void build_result_release(struct build_result *r);
+
 struct plan;
 
 /* Checks everything that needs no file: stages, target, flags, words, ports, signals, durations.
@@ -61,6 +64,9 @@ struct plan;
 struct plan *build_plan(const struct build_options *options, struct error *err);
 void plan_free(struct plan *p);
 DEFINE_CLEANUP(plan, struct plan *, plan_free);
+
+/* How many steps it has. */
+int build_step_count(const struct plan *p);
 
 /* The plan as text for --plan: stages, steps, what is expected to hit. Starts no process and
    writes nothing. json: one JSON document instead. */
