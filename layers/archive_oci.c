@@ -239,7 +239,7 @@ static int load_entries(struct source *src, const struct manifest *index, struct
 	for (size_t i = 0; i < index->count; i++) {
 		auto_free char *media_type = NULL;
 		struct digest digest;
-		uint64_t size;
+		uint64_t size = 0;
 
 		if (is_for_others(index, &names, i) ||
 		    (out->only != NULL && strcmp(out->only, names.item[i]) != 0))

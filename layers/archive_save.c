@@ -95,7 +95,7 @@ static int plan_image(struct out *o, const struct save_item *item, bool as_store
 	auto_free struct layer *layers = xcalloc(image->layer_count, sizeof(*layers));
 	struct out_image *to = &o->images[o->image_count];
 	bool same = true;
-	uint64_t size;
+	uint64_t size = 0;
 
 	if (config_size(o->store, image, &size, err) < 0)
 		return -1;
