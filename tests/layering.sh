@@ -89,7 +89,7 @@ rule_libraries() {
 rule_file_size() {
 	sources | xargs -r awk '
 		FNR == 501 { print FILENAME ": more than 500 lines" }
-		FNR == 221 && FILENAME ~ /\.h$/ { print FILENAME ": header of more than 220 lines" }'
+		FNR == 221 && FILENAME ~ /\.h$/ && FILENAME !~ /^tests/ { print FILENAME ": header of more than 220 lines" }'
 }
 
 # Kernel style puts the braces of a function, and of nothing else, in column 0.
