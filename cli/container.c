@@ -122,11 +122,14 @@ static int make_stub(struct container *c, const struct stack *root, int stage, s
 {
 	size_t count;
 	const struct sandbox_target *wanted = sandbox_targets(&count);
-	auto_free struct stub_target *targets = xcalloc(count + 1, sizeof(*targets));
+	auto_free struct stub_target *targets =
+		xcalloc(count + CONTAINER_ETC_FILES + 1, sizeof(*targets));
 
 	for (size_t i = 0; i < count; i++)
 		targets[i] = (struct stub_target){.path = wanted[i].path,
 						  .directory = wanted[i].directory};
+	for (int i = 0; i < CONTAINER_ETC_FILES; i++)
+		targets[count++] = (struct stub_target){.path = etc_files[i].target + 1};
 	if (strcmp(c->cwd.data, "/") != 0)
 		targets[count++] = (struct stub_target){.path = c->cwd.data + 1, .directory = true};
 	if (stub_make(root, stage, targets, count, &c->stub, err) < 0)
