@@ -43,7 +43,7 @@ const char *plan_expand(struct plan *p, struct stage_plan *stage, const struct d
 	return NULL;
 }
 
-const struct flag *insn_flag(const struct insn *insn, const char *name)
+const struct flag *flag_of(const struct insn *insn, const char *name)
 {
 	for (size_t i = 0; i < insn->flag_count; i++)
 		if (strcmp(insn->flags[i].name, name) == 0)
@@ -175,7 +175,7 @@ static void need(struct plan *p, struct stage_plan *stage)
 		need(p, stage->base_stage);
 	for (size_t i = 0; i < stage->source->count; i++) {
 		const struct insn *insn = stage->source->insns[i];
-		const struct flag *from = insn_flag(insn, "from");
+		const struct flag *from = flag_of(insn, "from");
 		struct stage_plan *other;
 
 		if (from == NULL || from->value == NULL ||

@@ -158,7 +158,7 @@ void plan_add_volume(struct plan *p, struct stage_plan *stage, const char *path,
 		     const char *origin);
 
 /* The value of a flag, or NULL; and the flag itself. */
-const struct flag *insn_flag(const struct insn *insn, const char *name);
+const struct flag *flag_of(const struct insn *insn, const char *name);
 
 /* The earlier stage that `name` (or number) means as seen from stage `before`, or NULL. */
 struct stage_plan *plan_find_stage(struct plan *p, const char *name, int before);

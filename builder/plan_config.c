@@ -223,7 +223,7 @@ static void apply_command(const struct place *at)
 
 static int duration_flag(const struct place *at, const char *name, int64_t *out)
 {
-	const struct flag *flag = insn_flag(at->insn, name);
+	const struct flag *flag = flag_of(at->insn, name);
 	struct error err = ERROR_INIT;
 
 	*out = 0;
@@ -242,7 +242,7 @@ static void apply_healthcheck(const struct place *at)
 {
 	struct config *c = &at->stage->config;
 	const struct insn *insn = at->insn;
-	const struct flag *retries = insn_flag(insn, "retries");
+	const struct flag *retries = flag_of(insn, "retries");
 	struct healthcheck h = {.present = true};
 	bool none = insn->arg_count > 0 && strcasecmp(insn->args[0].text, "NONE") == 0;
 

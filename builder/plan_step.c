@@ -150,7 +150,7 @@ void plan_run(struct plan *p, struct stage_plan *stage, const struct dockerfile 
 	      const char *place, const struct insn *insn)
 {
 	static const char *const known[] = {"network", NULL};
-	const struct flag *network = insn_flag(insn, "network");
+	const struct flag *network = flag_of(insn, "network");
 	struct run_spec run = {.cwd = stage->config.working_dir, .user = stage->config.user};
 	struct step *step;
 
@@ -188,7 +188,7 @@ static bool is_remote(const char *source)
 static void resolve_from(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
 			 const struct insn *insn, struct copy_spec *copy)
 {
-	const struct flag *from = insn_flag(insn, "from");
+	const struct flag *from = flag_of(insn, "from");
 	struct error err = ERROR_INIT;
 	char text[ERROR_TEXT];
 
@@ -316,7 +316,7 @@ static const char *expand_flag(struct plan *p, struct stage_plan *stage,
 			       const struct dockerfile *file, const struct insn *insn,
 			       const char *name)
 {
-	const struct flag *flag = insn_flag(insn, name);
+	const struct flag *flag = flag_of(insn, name);
 
 	if (flag == NULL || flag->word == NULL)
 		return NULL;
@@ -337,7 +337,7 @@ void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile
 	copy.chown = expand_flag(p, stage, file, insn, "chown");
 	copy.chmod = expand_flag(p, stage, file, insn, "chmod");
 	if (copy.chmod != NULL && mode_check(copy.chmod, &err) < 0)
-		plan_report(p, file, DIAG_ERROR, insn_flag(insn, "chmod")->at, err.hint, "%s",
+		plan_report(p, file, DIAG_ERROR, flag_of(insn, "chmod")->at, err.hint, "%s",
 			    err.frame[0].text);
 	add_operands(p, stage, file, insn, &copy);
 	if (copy.from == COPY_CONTEXT && copy.source_count > 0 && p->options->context < 0)

@@ -83,7 +83,7 @@ static int make_stub(struct build *b, const struct step *s, const struct lowers 
 	size_t count;
 	const struct sandbox_target *wanted = sandbox_targets(&count);
 	struct stack root = lowers_stack(b, below);
-	auto_free struct stub_target *targets = xcalloc(count + 1, sizeof(*targets));
+	auto_free struct stub_target *targets = xcalloc(count + 4, sizeof(*targets));
 	auto_free char *script = NULL;
 	int stage = store_stage(b->store, err);
 
@@ -96,6 +96,8 @@ static int make_stub(struct build *b, const struct step *s, const struct lowers 
 	for (size_t i = 0; i < count; i++)
 		targets[i] = (struct stub_target){.path = wanted[i].path,
 						  .directory = wanted[i].directory};
+	for (int i = 0; i < 3; i++)
+		targets[count++] = (struct stub_target){.path = etc_paths[i] + 1};
 	if (s->run.script != NULL) {
 		script = xprintf("%s/%s", SCRIPT_DIRECTORY, s->run.script->name);
 		targets[count++] = (struct stub_target){.path = script,

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-void output_release(struct output_spec *o)
+void build_output_release(struct output_spec *o)
 {
 	free(o->dest);
 	o->dest = NULL;
@@ -32,7 +32,7 @@ static int set_type(struct output_spec *o, const char *name, struct error *err)
 
 int output_parse(const char *text, struct output_spec *out, struct error *err)
 {
-	auto_(output) struct output_spec o = OUTPUT_INIT;
+	auto_(build_output) struct output_spec o = OUTPUT_INIT;
 	auto_free char *copy = xstrdup(text);
 	char *rest = copy, *field;
 

@@ -17,8 +17,8 @@ struct output_spec {
 		.type = OUTPUT_NONE, .dest = NULL                                                  \
 	}
 
-void output_release(struct output_spec *o);
-DEFINE_CLEANUP_STRUCT(output, struct output_spec, output_release);
+void build_output_release(struct output_spec *o);
+DEFINE_CLEANUP_STRUCT(build_output, struct output_spec, build_output_release);
 
 /* "type=oci|docker|tar|local,dest=PATH", or a directory (local), or "-" (tar). */
 int output_parse(const char *text, struct output_spec *out, struct error *err);

@@ -76,7 +76,7 @@ static void session_release(struct session *s)
 {
 	dockerfile_free(s->file);
 	build_input_release(&s->input);
-	output_release(&s->output);
+	build_output_release(&s->output);
 	free(s->args);
 	free(s->labels);
 	for (size_t i = 0; i < s->tag_count; i++)
