@@ -180,8 +180,13 @@ static int remove_contents(int top, int at, struct error *err)
 			if (state == 0)
 				break;
 			random_name(hoisted);
-			if (renameat(child, sub, top, hoisted) < 0)
+			if (renameat(child, sub, top, hoisted) == 0)
+				continue;
+			if (errno != EXDEV)
 				return error_sys(err, "moving %s to remove it", sub);
+			/* Overlayfs does not move directories of its lower layers. */
+			if (remove_contents(child, child, err) < 0)
+				return -1;
 		}
 		if (unlinkat(at, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			return error_sys(err, "removing directory %s", name);

@@ -25,12 +25,16 @@ int parts_parse(struct parts *p, const char *text, struct error *err)
 	memcpy(p->text, text, length + 1);
 	p->count = 0;
 	while ((part = strsep(&rest, "/")) != NULL) {
+		bool hides;
+
 		if (*part == '\0' || strcmp(part, ".") == 0)
 			continue;
 		if (strcmp(part, "..") == 0)
 			return error_set(err, ERROR_FORMAT, "%s: \"..\" in a name of an archive",
 					 text);
-		if (strlen(part) > NAME_MAX)
+		/* A whiteout of the longest name is longer than that. */
+		hides = strncmp(part, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
+		if (strlen(part) > (size_t)NAME_MAX + (hides ? strlen(WHITEOUT_PREFIX) : 0))
 			return error_set(err, ERROR_LIMIT,
 					 "%.100s...: a file name longer than %d bytes", text,
 					 NAME_MAX);
