@@ -116,12 +116,15 @@ int store_stage(struct store *s, struct error *err)
 			return -1;
 		owner_name(s, s->stage_name);
 		fd = mkdir_child(dir, s->stage_name, 0700, err);
-		if (fd < 0)
+		if (fd < 0 && err->os != ENOENT)
 			return error_add(err, "stage");
-		if (flock_retry(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 &&
+		/* Until it is locked a collector may take it for a dead one and move it away. */
+		if (fd >= 0 && flock_retry(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 &&
 		    fstatat(dir, s->stage_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    held.st_ino == named.st_ino)
+		    held.st_ino == named.st_ino) {
+			error_clear(err);
 			return s->stage = steal_fd(&fd);
+		}
 		if (errno != EWOULDBLOCK && errno != ENOENT)
 			return error_sys(err, "locking the stage directory");
 	}
