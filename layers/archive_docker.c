@@ -9,8 +9,8 @@
 /* A config named by its digest, as every tool does, must have it. */
 static int check_config_name(const char *path, const struct member *m, struct error *err)
 {
-	const char *slash = strrchr(path, '/');
-	auto_free char *hex = xstrndup(slash != NULL ? slash + 1 : path, DIGEST_HEX_SIZE - 1);
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	auto_free char *hex = xstrndup(name, strnlen(name, DIGEST_HEX_SIZE - 1));
 	char text[DIGEST_TEXT_SIZE];
 	struct digest named;
 
