@@ -2,7 +2,6 @@
 #include "layers/extract.h"
 
 #include "common/fd.h"
-#include "layers/whiteout.h"
 #include "layers/xattr.h"
 
 #include <inttypes.h>
@@ -119,8 +118,8 @@ static int make_file(struct extract *x, int dir, const char *name, const struct 
 		return error_sys(err, "creating it");
 	}
 	if (entry->size > x->room)
-		return error_set(err, ERROR_LIMIT,
-				 "%" PRIu64 " bytes are more than what is free on the disk",
+		return error_set(err, ERROR_SPACE,
+				 "no space left on the disk for its %" PRIu64 " bytes",
 				 entry->size);
 	x->room -= entry->size;
 	x->bytes += entry->size;
