@@ -75,11 +75,17 @@ static int set_capabilities(uint64_t wanted, struct error *err)
 	return 0;
 }
 
+/* The bounding set is inherited and limits what the program can gain, not what init has. Each of
+   the 27 drops copies the credentials: time that passes beside the mounting of the root. */
+int confine_early(const struct sandbox_spec *spec, struct error *err)
+{
+	return drop_bounding(spec->capabilities, err);
+}
+
 int confine(const struct sandbox_spec *spec, struct error *err)
 {
 	/* The order is fixed: each step needs a privilege that a later one takes away. */
-	if (drop_bounding(spec->capabilities, err) < 0 || set_ids(spec, err) < 0 ||
-	    set_capabilities(spec->capabilities, err) < 0)
+	if (set_ids(spec, err) < 0 || set_capabilities(spec->capabilities, err) < 0)
 		return -1;
 	return 0;
 }

@@ -47,14 +47,11 @@ static const struct mount_option pts_options_without_group[] = {
 
 /* In a user namespace nodes cannot be made. The host's are shown instead, after a look at what they
    are (CVE-2025-31133). */
-static int bind_node(int dev, const struct node *n, struct error *err)
+static int bind_node(int host, int dev, const struct node *n, struct error *err)
 {
-	auto_fd int host = openat(AT_FDCWD, "/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_fd int file = -1, mount = -1;
 	struct stat st;
 
-	if (host < 0)
-		return error_sys(err, "/dev");
 	file = openat(dev, n->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (file < 0)
 		return error_sys(err, "creating /dev/%s", n->name);
@@ -69,7 +66,7 @@ static int bind_node(int dev, const struct node *n, struct error *err)
 	return mount_attach(steal_fd(&mount), dev, n->name, err);
 }
 
-static int make_nodes(int dev, struct error *err)
+static int make_nodes(int host, int dev, struct error *err)
 {
 	const struct node *n;
 
@@ -78,13 +75,13 @@ static int make_nodes(int dev, struct error *err)
 			continue;
 		if (errno != EPERM)
 			return error_sys(err, "creating /dev/%s", n->name);
-		if (bind_node(dev, n, err) < 0)
+		if (bind_node(host, dev, n, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int make_entries(int dev, struct error *err)
+static int make_entries(int host, int dev, struct error *err)
 {
 	const char *const *d;
 	const struct link *l;
@@ -95,7 +92,7 @@ static int make_entries(int dev, struct error *err)
 	array_each(l, links)
 		if (symlinkat(l->target, dev, l->name) < 0)
 			return error_sys(err, "creating /dev/%s", l->name);
-	return make_nodes(dev, err);
+	return make_nodes(host, dev, err);
 }
 
 static int mount_terminals(int dev, struct error *err)
@@ -123,17 +120,16 @@ static int mount_memory(int dev, struct error *err)
 	return mount < 0 ? -1 : mount_attach(mount, dev, "mqueue", err);
 }
 
-int device_mount(int root, struct error *err)
+int device_mount(struct error *err)
 {
-	auto_fd int dev = mount_new("tmpfs", device_options, QUIET, err);
+	auto_fd int host = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int dev = -1;
 
-	if (dev < 0)
-		return error_add(err, "/dev");
-	if (sys_move_mount(dev, root, "dev", 0) < 0)
-		return error_sys(err, "attaching /dev of the image");
-	if (make_entries(dev, err) < 0)
+	if (host < 0)
+		return error_sys(err, "/dev");
+	dev = mount_stage(mount_new("tmpfs", device_options, QUIET, err), "/dev", err);
+	if (dev < 0 || make_entries(host, dev, err) < 0 || mount_terminals(dev, err) < 0 ||
+	    mount_memory(dev, err) < 0)
 		return -1;
-	if (mount_terminals(dev, err) < 0 || mount_memory(dev, err) < 0)
-		return error_add(err, "/dev");
-	return 0;
+	return steal_fd(&dev);
 }

@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/fd.h"
 #include "runtime/network.h"
+#include "runtime/pass.h"
 #include "runtime/plan.h"
 #include "runtime/sys.h"
 
@@ -47,7 +48,6 @@ static void close_inherited(const struct plan *plan)
 	int keep[SANDBOX_MAX_MOUNTS + 8];
 	size_t count = 0;
 
-	keep[count++] = plan->root;
 	keep[count++] = plan->lifeline;
 	keep[count++] = spec->input;
 	keep[count++] = spec->output;
@@ -75,14 +75,18 @@ static void child_ended(int signal)
 	(void)signal; /* only interrupts ppoll() */
 }
 
-/* Blocked signals reach PID 1 but do nothing, and nobody reads them. */
+/* Blocked signals reach PID 1 but do nothing. What the caller ignored, the program would too. */
 static void set_signals(void)
 {
-	struct sigaction action = { .sa_handler = child_ended };
+	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (int signal = 1; signal < NSIG; signal++)
+		if (signal != SIGKILL && signal != SIGSTOP)
+			sigaction(signal, &action, NULL);
+	action.sa_handler = child_ended;
 	sigaction(SIGCHLD, &action, NULL);
 }
 
@@ -113,9 +117,9 @@ static int hide_keys(struct error *err)
 
 /* A program that must not be killed for memory (a service with a negative score) starts builds
    that may be. */
-static int reset_oom_score(int root, struct error *err)
+static int reset_oom_score(int proc, struct error *err)
 {
-	auto_fd int fd = openat(root, "proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	auto_fd int fd = openat(proc, "self/oom_score_adj", O_RDWR | O_CLOEXEC);
 	char score[8] = "";
 
 	if (fd < 0 || read(fd, score, sizeof(score) - 1) < 0)
@@ -125,22 +129,20 @@ static int reset_oom_score(int root, struct error *err)
 	return 0;
 }
 
-static int set_identity(const struct plan *plan, struct error *err)
+static int set_identity(const struct sandbox_spec *spec, int proc, struct error *err)
 {
-	const char *name = plan->spec->hostname;
+	const char *name = spec->hostname;
 
 	if (name != NULL && sethostname(name, strlen(name)) < 0)
 		return error_sys(err, "setting the host name %s", name);
-	if (reset_oom_score(plan->root, err) < 0 || set_limits(err) < 0 || hide_keys(err) < 0)
+	if (reset_oom_score(proc, err) < 0 || set_limits(err) < 0 || hide_keys(err) < 0)
 		return -1;
-	return 0;
+	return confine_early(spec, err);
 }
 
-static int enter_root(const struct plan *plan, struct error *err)
+static int enter_root(int root, struct error *err)
 {
-	if (plan->spec->read_only_root && sys_mount_setattr(plan->root, 0, MOUNT_ATTR_RDONLY) < 0)
-		return error_sys(err, "making the root read-only");
-	if (fchdir(plan->root) < 0)
+	if (fchdir(root) < 0)
 		return error_sys(err, "entering the root");
 	if (sys_pivot_root(".", ".") < 0) {
 		error_sys(err, "pivot_root");
@@ -168,14 +170,32 @@ static void forget_caller(void)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
-static int prepare(const struct plan *plan, struct error *err)
+/* Blocks until the caller has mounted the root. */
+static int receive_root(const struct plan *plan)
 {
+	char byte;
+	int root;
+
+	if (pass_receive(plan->lifeline, &root, &byte, 1) < 0 || root < 0)
+		_exit(1); /* the caller failed or is dead */
+	return root;
+}
+
+static int prepare(const struct plan *plan, struct furniture *f, struct error *err)
+{
+	auto_fd int root = -1;
+
 	umask(0);
-	if (network_enter(plan->spec, err) < 0 || mounts_build(plan, err) < 0 ||
-	    set_identity(plan, err) < 0 || enter_root(plan, err) < 0)
+	if (network_enter(plan->spec, err) < 0 || mounts_prepare(f, err) < 0 ||
+	    set_identity(plan->spec, f->proc, err) < 0)
 		return -1;
 	umask(022);
-	return 0;
+	forget_caller();
+	/* What is above takes its time while the caller mounts the root. */
+	root = receive_root(plan);
+	if (mounts_build(plan, f, root, err) < 0)
+		return -1;
+	return enter_root(root, err);
 }
 
 /* False: the caller is dead. */
@@ -242,20 +262,20 @@ static _Noreturn void send_report(const struct plan *plan, const struct report *
 _Noreturn void init_run(const struct plan *plan)
 {
 	struct report report = { .kind = REPORT_FAILED, .err = ERROR_INIT };
+	struct furniture furniture;
 	int keep[] = { plan->lifeline };
 	pid_t program;
 
 	close_inherited(plan);
 	die_with_caller(plan);
 	set_signals();
-	if (prepare(plan, &report.err) < 0) {
+	if (prepare(plan, &furniture, &report.err) < 0) {
 		/* These codes are for the program only; see sandbox_finish(). */
 		if (report.err.code == ERROR_NOT_FOUND || report.err.code == ERROR_DENIED)
 			report.err.code = ERROR_IO;
 		send_report(plan, &report);
 	}
-	forget_caller();
-	program = program_start(plan, &report.err);
+	program = program_start(plan, &furniture, &report.err);
 	if (program < 0)
 		send_report(plan, &report);
 	/* An output pipe held here would keep its reader waiting after the program's end. */

@@ -6,102 +6,100 @@
 #include "runtime/plan.h"
 #include "runtime/sys.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 static const char *const hidden_files[] = {
-	"proc/interrupts", "proc/kcore",       "proc/keys",        "proc/latency_stats",
-	"proc/sched_debug", "proc/timer_list", "proc/timer_stats", NULL,
+	"interrupts",  "kcore",	     "keys",	    "latency_stats",
+	"sched_debug", "timer_list", "timer_stats", NULL,
 };
-static const char *const hidden_directories[] = {
-	"proc/acpi",    "proc/asound", "proc/scsi",
-	"sys/firmware", "sys/devices/virtual/powercap", NULL,
-};
-static const char *const protected_paths[] = {
-	"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger", NULL,
-};
-#define THROTTLE "sys/devices/system/cpu/cpu%d/thermal_throttle"
+static const char *const hidden_in_proc[] = { "acpi", "asound", "scsi", NULL };
+static const char *const hidden_in_sys[] = { "firmware", "devices/virtual/powercap", NULL };
+static const char *const protected_in_proc[] = { "bus",	"fs", "irq", "sys", "sysrq-trigger", NULL };
+
+#define THROTTLE "devices/system/cpu/cpu%d/thermal_throttle"
 enum { CPUS_MAX = 8192 }; /* CONFIG_NR_CPUS of x86-64 at most */
 
 static const struct mount_option empty_options[] = {
 	{ "mode", "755" }, { "nr_blocks", "1" }, { "nr_inodes", "1" }, { NULL, NULL },
 };
 
-/* What covers hidden paths, and a clone of it that has not been used yet. */
-struct cover {
-	int root, spare;
-	const char *source; /* below root, or NULL: the unused spare is the original */
-	int original;
-};
-
-/* 1: hidden. 0: no such path. */
-static int cover_path(struct cover *c, const char *path, struct error *err)
+/* Looked for first: to throw a clone away unused, the kernel waits for an RCU grace period. */
+static bool exists(int dir, const char *path)
 {
-	if (c->spare < 0)
-		c->spare = mount_clone(c->original, c->source, 0, 0, err);
-	if (c->spare < 0)
-		return -1;
-	if (sys_move_mount(c->spare, c->root, path, 0) < 0)
-		return errno == ENOENT ? 0 : error_sys(err, "hiding /%s", path);
-	close(steal_fd(&c->spare));
-	return 1;
+	return faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int cover_files(int root, struct error *err)
+/* /dev is ours, so its null is the real null device (CVE-2025-31133). */
+static int hide_files(const struct furniture *f, struct error *err)
 {
-	/* /dev is ours already, so this is the real null device (CVE-2025-31133). */
-	struct cover c = { .root = root, .spare = -1, .source = "dev/null", .original = root };
-	int status = 0;
+	for (const char *const *path = hidden_files; *path != NULL; path++) {
+		int cover;
 
-	for (const char *const *path = hidden_files; *path != NULL && status >= 0; path++)
-		status = cover_path(&c, *path, err);
-	cleanup_fd(&c.spare);
-	return status < 0 ? -1 : 0;
+		if (!exists(f->proc, *path))
+			continue;
+		cover = mount_clone(f->dev, "null", 0, 0, err);
+		if (cover < 0 || mount_attach(cover, f->proc, *path, err) < 0)
+			return error_add(err, "hiding /proc/%s", *path);
+	}
+	return 0;
 }
 
-static int cover_directories(int root, struct error *err)
+/* All directories are covered by one empty file system; *cover is its first mount, or -1. */
+static int hide_directory(int dir, const char *path, int *cover, struct error *err)
 {
 	const unsigned int attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 					MOUNT_ATTR_NOEXEC;
-	struct cover c = { .root = root, .spare = -1, .source = "", .original = -1 };
-	int status = 1;
+	int mount;
 
-	c.spare = mount_new("tmpfs", empty_options, attributes, err);
-	if (c.spare < 0)
-		return -1;
-	c.original = fcntl(c.spare, F_DUPFD_CLOEXEC, 0);
-	for (const char *const *path = hidden_directories; *path != NULL && status >= 0; path++)
-		status = cover_path(&c, *path, err);
-	for (int cpu = 0; cpu < CPUS_MAX && status >= 0; cpu++) {
+	if (*cover < 0) {
+		*cover = mount_new("tmpfs", empty_options, attributes, err);
+		if (*cover < 0)
+			return -1;
+		if (sys_move_mount(*cover, dir, path, 0) < 0)
+			return error_sys(err, "hiding %s", path);
+		return 0;
+	}
+	mount = mount_clone(*cover, "", 0, 0, err);
+	if (mount < 0 || mount_attach(mount, dir, path, err) < 0)
+		return error_add(err, "hiding %s", path);
+	return 0;
+}
+
+static int hide_directories(const struct furniture *f, struct error *err)
+{
+	auto_fd int cover = -1;
+
+	for (const char *const *path = hidden_in_proc; *path != NULL; path++)
+		if (exists(f->proc, *path) && hide_directory(f->proc, *path, &cover, err) < 0)
+			return -1;
+	for (const char *const *path = hidden_in_sys; *path != NULL; path++)
+		if (exists(f->sys, *path) && hide_directory(f->sys, *path, &cover, err) < 0)
+			return -1;
+	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
 		char path[sizeof(THROTTLE) + 8];
 
 		snprintf(path, sizeof(path), THROTTLE, cpu);
-		status = cover_path(&c, path, err);
-		if (status == 0)
-			break;
+		if (!exists(f->sys, path))
+			break; /* the processor has it for each of its cores or for none */
+		if (hide_directory(f->sys, path, &cover, err) < 0)
+			return -1;
 	}
-	cleanup_fd(&c.spare);
-	cleanup_fd(&c.original);
-	return status < 0 ? -1 : 0;
+	return 0;
 }
 
-static int protect(int root, const char *path, struct error *err)
+static int protect(int proc, const char *path, struct error *err)
 {
-	int mount = mount_clone(root, path, AT_RECURSIVE, MOUNT_ATTR_RDONLY, err);
+	int mount = mount_clone(proc, path, AT_RECURSIVE, MOUNT_ATTR_RDONLY, err);
 
-	if (mount < 0 && err->code == ERROR_NOT_FOUND) {
-		error_clear(err);
-		return 0;
-	}
-	return mount < 0 ? -1 : mount_attach(mount, root, path, err);
+	return mount < 0 ? -1 : mount_attach(mount, proc, path, err);
 }
 
-int mask_mount(int root, struct error *err)
+int mask_mount(const struct furniture *f, struct error *err)
 {
-	if (cover_files(root, err) < 0 || cover_directories(root, err) < 0)
+	if (hide_files(f, err) < 0 || hide_directories(f, err) < 0)
 		return -1;
-	for (const char *const *path = protected_paths; *path != NULL; path++)
-		if (protect(root, *path, err) < 0)
+	for (const char *const *path = protected_in_proc; *path != NULL; path++)
+		if (exists(f->proc, *path) && protect(f->proc, *path, err) < 0)
 			return -1;
 	return 0;
 }

@@ -72,3 +72,14 @@ int mount_attach(int mount, int dir, const char *name, struct error *err)
 				 name);
 	return error_sys(err, "attaching to %s", name);
 }
+
+int mount_stage(int mount, const char *path, struct error *err)
+{
+	auto_fd int owned = mount;
+
+	if (owned < 0)
+		return -1;
+	if (sys_move_mount(owned, AT_FDCWD, path, 0) < 0)
+		return error_sys(err, "attaching over %s", path);
+	return steal_fd(&owned);
+}

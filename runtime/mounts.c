@@ -13,50 +13,53 @@
 
 enum { HARMLESS = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
 
-static int mount_proc(int root, struct error *err)
+static int mount_proc(struct error *err)
 {
 	int mount = mount_new("proc", NULL, HARMLESS, err);
 
-	if (mount < 0) {
-		if (err->os == EPERM)
-			error_hint(err, "an outer container masks /proc; run that container with "
-					"--security-opt systempaths=unconfined, or use "
-					"--isolation=chroot");
-		return -1;
-	}
-	if (mount_attach(mount, root, "proc", err) < 0)
-		return error_add(err, "/proc of the image");
-	return 0;
+	if (mount < 0 && err->os == EPERM)
+		error_hint(err, "an outer container masks /proc; run that container with "
+				"--security-opt systempaths=unconfined, or use --isolation=chroot");
+	return mount_stage(mount, "/proc", err);
 }
 
 /* A new sysfs needs rights over the network namespace (EPERM, EACCES in a user namespace that uses
    the host's network); then the one we see is shown, without the cgroups in it (CVE-2023-25809). */
-static int mount_sys(int root, struct error *err)
+static int mount_sys(struct error *err)
 {
-	int mount = mount_new("sysfs", NULL, HARMLESS | MOUNT_ATTR_RDONLY, err);
+	auto_fd int mount = mount_new("sysfs", NULL, HARMLESS | MOUNT_ATTR_RDONLY, err);
+	int empty;
 
-	if (mount < 0 && err->code != ERROR_DENIED)
+	if (mount >= 0 || err->code != ERROR_DENIED)
+		return mount_stage(steal_fd(&mount), "/sys", err);
+	error_clear(err);
+	mount = mount_clone(AT_FDCWD, "/sys", AT_RECURSIVE, HARMLESS | MOUNT_ATTR_RDONLY, err);
+	mount = mount_stage(steal_fd(&mount), "/sys", err);
+	if (mount < 0)
 		return -1;
-	if (mount < 0) {
-		int empty;
+	if (faccessat(mount, "fs/cgroup", F_OK, 0) < 0)
+		return steal_fd(&mount);
+	empty = mount_new("tmpfs", NULL, HARMLESS | MOUNT_ATTR_RDONLY, err);
+	if (empty < 0 || mount_attach(empty, mount, "fs/cgroup", err) < 0)
+		return -1;
+	return steal_fd(&mount);
+}
 
-		error_clear(err);
-		mount = mount_clone(AT_FDCWD, "/sys", AT_RECURSIVE, HARMLESS | MOUNT_ATTR_RDONLY,
-				    err);
-		if (mount < 0 || mount_attach(mount, root, "sys", err) < 0)
-			return error_add(err, "/sys of the image");
-		empty = mount_new("tmpfs", NULL, HARMLESS | MOUNT_ATTR_RDONLY, err);
-		if (empty < 0)
-			return -1;
-		if (mount_attach(empty, root, "sys/fs/cgroup", err) < 0 &&
-		    err->code != ERROR_NOT_FOUND)
-			return -1;
-		error_clear(err);
-		return 0;
-	}
-	if (mount_attach(mount, root, "sys", err) < 0)
-		return error_add(err, "/sys of the image");
-	return 0;
+/* On the host's own directories, because mounts can be attached to a tree only once that tree is
+   itself attached (before Linux 6.15); moving them later takes what is mounted on them along. */
+int mounts_prepare(struct furniture *out, struct error *err)
+{
+	if (sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_sys(err, "making the mounts private");
+	out->dev = device_mount(err);
+	out->proc = out->dev < 0 ? -1 : mount_proc(err);
+	out->sys = out->proc < 0 ? -1 : mount_sys(err);
+	if (out->sys < 0)
+		return -1;
+	out->null = openat(out->dev, "null", O_RDWR | O_CLOEXEC);
+	if (out->null < 0)
+		return error_sys(err, "/dev/null");
+	return mask_mount(out, err);
 }
 
 static unsigned int attributes_of(const struct sandbox_mount *m)
@@ -112,17 +115,23 @@ static int mount_one(int root, const struct sandbox_mount *m, int source, struct
 	return error_sys(err, "attaching");
 }
 
-int mounts_build(const struct plan *plan, struct error *err)
+static int move(int mount, int root, const char *name, struct error *err)
+{
+	if (sys_move_mount(mount, root, name, 0) == 0)
+		return 0;
+	if (errno == ENOTDIR || errno == EINVAL)
+		return error_set(err, ERROR_IO, "/%s of the image is not a directory", name);
+	return error_sys(err, "mounting on /%s of the image", name);
+}
+
+int mounts_build(const struct plan *plan, const struct furniture *f, int root, struct error *err)
 {
 	const struct sandbox_spec *spec = plan->spec;
-	int root = plan->root;
 
-	if (sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return error_sys(err, "making the mounts private");
 	if (sys_move_mount(root, AT_FDCWD, "/", 0) < 0)
 		return error_sys(err, "attaching the root");
-	if (mount_proc(root, err) < 0 || mount_sys(root, err) < 0 || device_mount(root, err) < 0 ||
-	    mask_mount(root, err) < 0)
+	if (move(f->proc, root, "proc", err) < 0 || move(f->sys, root, "sys", err) < 0 ||
+	    move(f->dev, root, "dev", err) < 0)
 		return -1;
 	for (size_t i = 0; i < spec->mount_count; i++) {
 		const struct sandbox_mount *m = &spec->mounts[i];
@@ -130,5 +139,7 @@ int mounts_build(const struct plan *plan, struct error *err)
 		if (mount_one(root, m, plan->sources[i], err) < 0)
 			return error_add(err, "mounting on %s", m->target);
 	}
+	if (spec->read_only_root && sys_mount_setattr(root, 0, MOUNT_ATTR_RDONLY) < 0)
+		return error_sys(err, "making the root read-only");
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "runtime/pass.h"
 #include "runtime/sys.h"
 
 #include <errno.h>
@@ -23,48 +24,15 @@ const struct mount_option overlay_options[] = {
 	{ NULL, NULL },
 };
 
-static int send_result(int socket, int mount, const struct error *err)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .space = { 0 } };
-	struct iovec data = { .iov_base = (void *)(uintptr_t)err, .iov_len = sizeof(*err) };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
-
-	if (mount >= 0) {
-		message.msg_control = control.space;
-		message.msg_controllen = sizeof(control.space);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &mount, sizeof(mount));
-	}
-	return sendmsg(socket, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*err) ? 0 : -1;
-}
-
 static int receive_result(int socket, struct error *err)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .space = { 0 } };
-	struct error result = ERROR_INIT;
-	struct iovec data = { .iov_base = &result, .iov_len = sizeof(result) };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof(control.space) };
-	struct cmsghdr *header;
+	struct error result;
 	int mount;
 
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL) != (ssize_t)sizeof(result))
-		return error_set(err, ERROR_CHILD, "the helper that mounts overlays was killed");
-	header = CMSG_FIRSTHDR(&message);
-	if (header == NULL || header->cmsg_type != SCM_RIGHTS) {
+	if (pass_receive(socket, &mount, &result, sizeof(result)) < 0)
+		return error_sys(err, "the helper that mounts overlays was killed");
+	if (mount < 0)
 		*err = result;
-		return -1;
-	}
-	memcpy(&mount, CMSG_DATA(header), sizeof(mount));
 	return mount;
 }
 
@@ -153,7 +121,7 @@ int overlay_mount_by_options(const struct overlay_spec *spec, struct error *err)
 
 		close(pair[0]);
 		mount = mount_in_helper(spec, &result);
-		_exit(send_result(pair[1], mount, &result) < 0);
+		_exit(pass_send(pair[1], mount, &result, sizeof(result)) < 0);
 	}
 	close(pair[1]);
 	mount = helper < 0 ? error_sys(err, "fork") : receive_result(pair[0], err);

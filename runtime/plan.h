@@ -16,10 +16,15 @@
 
 struct plan {
 	const struct sandbox_spec *spec; /* its strings do not lie in the stack's argv or environ */
-	int root;                        /* detached */
 	int *sources;                    /* of spec->mounts: detached, -1 for a tmpfs */
-	int lifeline; /* seqpacket socket: gives signal numbers to pass on, ends when the caller
-			 dies, takes one struct report */
+	int lifeline; /* seqpacket socket. To init: the root's mount, then numbers of signals to
+			 pass on; it ends when the caller dies. From init: one struct report */
+};
+
+/* What init has made while the caller was mounting the root. */
+struct furniture {
+	int proc, sys, dev; /* attached over those of the host, in init's namespace */
+	int null;           /* our /dev/null, open */
 };
 
 enum report_kind { REPORT_ENDED, REPORT_FAILED };
@@ -34,20 +39,24 @@ struct report {
 /* Everything that PID 1 does. */
 _Noreturn void init_run(const struct plan *plan);
 
-/* mounts.c: attaches the root, and all mounts below it, in this mount namespace. */
-int mounts_build(const struct plan *plan, struct error *err);
+/* mounts.c: makes /proc, /sys and /dev with everything in them. */
+int mounts_prepare(struct furniture *out, struct error *err);
 
-/* device.c: /dev with its own mounts, on the directory dev of root. */
-int device_mount(int root, struct error *err);
+/* mounts.c: attaches the root, and everything else in it. */
+int mounts_build(const struct plan *plan, const struct furniture *f, int root, struct error *err);
 
-/* mask.c: hides or write-protects what does not belong into a sandbox. proc and sys are mounted on
-   root. */
-int mask_mount(int root, struct error *err);
+/* device.c: /dev with its own mounts. Returns its descriptor. */
+int device_mount(struct error *err);
+
+/* mask.c: hides or write-protects what does not belong into a sandbox. */
+int mask_mount(const struct furniture *f, struct error *err);
 
 /* program.c: starts the program in the root and returns its pid, once it executes. */
-pid_t program_start(const struct plan *plan, struct error *err);
+pid_t program_start(const struct plan *plan, const struct furniture *f, struct error *err);
 
-/* confine.c: takes every privilege away that the program shall not have. Runs on init's memory. */
+/* confine.c: takes every privilege away that the program shall not have: first what init can do
+   without itself, in its own time, then the rest, in the program's child. */
+int confine_early(const struct sandbox_spec *spec, struct error *err);
 int confine(const struct sandbox_spec *spec, struct error *err);
 
 #endif

@@ -15,7 +15,7 @@ struct probe_result {
 	struct probe_item {
 		const char *name;  /* "overlay with lowerdir+", "user namespaces", ... */
 		bool ok;
-		char detail[160];  /* version or the reason why not */
+		char detail[400]; /* version, or why not and what to do; cut */
 	} item[PROBE_MAX];
 	int count;
 };

@@ -17,25 +17,20 @@ enum { STACK_SIZE = 96 * 1024 };
 /* Lies in init's memory, which the child shares until it executes. */
 struct launch {
 	const struct plan *plan;
+	const struct furniture *furniture;
 	struct exec_failure failure;
 	struct error *err;
 	bool failed;
 };
 
 /* A descriptor among 0, 1 and 2 would be overwritten before its turn: it moves up first. */
-static int set_stdio(const struct sandbox_spec *spec, struct error *err)
+static int set_stdio(const struct sandbox_spec *spec, int null, struct error *err)
 {
 	int from[3] = { spec->input, spec->output, spec->error };
-	int null = -1;
 
 	for (int i = 0; i < 3; i++)
-		if (from[i] < 0) {
-			if (null < 0)
-				null = open("/dev/null", O_RDWR | O_CLOEXEC);
-			if (null < 0)
-				return error_sys(err, "/dev/null");
+		if (from[i] < 0)
 			from[i] = null;
-		}
 	for (int i = 0; i < 3; i++)
 		if (from[i] < 3)
 			from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 3);
@@ -73,29 +68,20 @@ static int enter_directory(const char *path, struct error *err)
 	return 0;
 }
 
-static void reset_signals(void)
-{
-	const struct sigaction standard = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &standard, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static int become_program(struct launch *launch)
 {
 	const struct sandbox_spec *spec = launch->plan->spec;
+	sigset_t none;
 
 	if (spec->new_session && setsid() < 0)
 		return error_sys(launch->err, "starting a session");
-	if (set_stdio(spec, launch->err) < 0 || enter_directory(spec->cwd, launch->err) < 0)
+	if (set_stdio(spec, launch->furniture->null, launch->err) < 0 || enter_directory(spec->cwd, launch->err) < 0)
 		return -1;
 	give_pipes(spec);
 	if (confine(spec, launch->err) < 0)
 		return -1;
-	reset_signals();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL); /* init has reset the actions */
 	if (sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return error_sys(launch->err, "closing descriptors");
 	exec_search(spec->argv, spec->envp, &launch->failure);
@@ -121,11 +107,11 @@ static int explain(const struct launch *launch, struct error *err)
 	return -1;
 }
 
-pid_t program_start(const struct plan *plan, struct error *err)
+pid_t program_start(const struct plan *plan, const struct furniture *f, struct error *err)
 {
 	/* Memory is shared rather than copied: copying costs more than all system calls here. */
 	_Alignas(16) char stack[STACK_SIZE];
-	struct launch launch = { .plan = plan, .err = err };
+	struct launch launch = { .plan = plan, .furniture = f, .err = err };
 	pid_t pid = clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
 			  &launch);
 

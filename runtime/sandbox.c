@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "runtime/mount.h"
+#include "runtime/pass.h"
 #include "runtime/plan.h"
 #include "runtime/sys.h"
 
@@ -77,7 +78,6 @@ static void draft_release(struct draft *draft)
 {
 	for (size_t i = 0; i < draft->source_count; i++)
 		cleanup_fd(&draft->plan.sources[i]);
-	cleanup_fd(&draft->plan.root);
 	cleanup_fd(&draft->plan.lifeline);
 	arena_release(&draft->arena);
 }
@@ -170,18 +170,27 @@ static int open_lifeline(struct draft *draft, struct sandbox *box, struct error 
 struct sandbox *sandbox_start(const struct sandbox_spec *spec, struct error *err)
 {
 	auto_(draft) struct draft draft = {
-		.plan = { .root = -1, .lifeline = -1 }, .arena = ARENA_INIT,
+		.plan = { .lifeline = -1 }, .arena = ARENA_INIT,
 	};
 	auto_(sandbox) struct sandbox *box = xcalloc(1, sizeof(*box));
+	auto_fd int root = -1;
 
 	assert(spec->argv[0] != NULL && spec->cwd != NULL);
 	*box = (struct sandbox){ .init = -1, .lifeline = -1 };
 	copy_spec(&draft, spec);
 	if (take_sources(&draft, err) < 0 || open_lifeline(&draft, box, err) < 0)
 		return NULL;
-	draft.plan.root = overlay_mount(&spec->root, err);
-	if (draft.plan.root < 0 || start_init(&draft, box, err) < 0)
+	if (start_init(&draft, box, err) < 0)
 		return NULL;
+	/* After the clone, because init makes /proc and /dev at the same time. */
+	root = overlay_mount(&spec->root, err);
+	if (root < 0)
+		return NULL;
+	/* If init failed and is gone, its report says why. */
+	if (pass_send(box->lifeline, root, "", 1) < 0 && errno != EPIPE && errno != ECONNRESET) {
+		error_sys(err, "handing the root over");
+		return NULL;
+	}
 	return steal(box);
 }
 
@@ -204,9 +213,10 @@ int sandbox_finish(struct sandbox *box, struct sandbox_result *result, struct er
 	siginfo_t info;
 	ssize_t n;
 
+	/* ECONNRESET comes once, before the report, if init ended with a message unread. */
 	do
 		n = read(box->lifeline, &report, sizeof(report));
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n == (ssize_t)REPORT_ENDED_SIZE && report.kind == REPORT_ENDED) {
 		*result = report.result;
 		return 0;
