@@ -42,6 +42,7 @@ varve_setup() {
 
 varve_teardown() {
 	local bad
+	[ -n "${PROGRAM-}" ] || return 0 # setup failed
 	bad=$(leftovers)
 	if [ -n "$bad" ]; then
 		echo "left behind:"

@@ -5,18 +5,23 @@
 
 load helpers
 
+outside_state() {
+	listing "$T/outside"
+	cat "$T/secret"
+	ls -d /varve-escaped /tmp/varve-escaped 2>&1 || true
+}
+
 setup() {
 	varve_setup
 	# What an escape would reach: beside the context and beside the store.
 	mkdir "$T/outside"
 	echo sentinel >"$T/outside/file"
 	echo sentinel >"$T/secret"
-	outside=$(listing "$T/outside"; cat "$T/secret"; ls -d /varve-escaped /tmp/varve-escaped 2>&1)
+	outside=$(outside_state)
 }
 
 teardown() {
-	same "$(listing "$T/outside"; cat "$T/secret"; ls -d /varve-escaped /tmp/varve-escaped 2>&1)" \
-		"$outside"
+	same "$(outside_state)" "$outside"
 	varve_teardown
 }
 
@@ -140,8 +145,7 @@ evil_kinds="dotdot inner-dotdot absolute absolute-tmp link-then-write relative-l
 		run varve build --progress=plain --no-cache -t t "$CTX"
 		[ "$status" -lt 124 ] || { echo "$kind: $status $output"; return 1; }
 		[ "$status" = 0 ] || says evil.tar
-		same "$(listing "$T/outside"; cat "$T/secret"; ls -d /varve-escaped /tmp/varve-escaped 2>&1)" \
-			"$outside"
+		same "$(outside_state)" "$outside"
 	done
 }
 
@@ -202,15 +206,22 @@ evil_kinds="dotdot inner-dotdot absolute absolute-tmp link-then-write relative-l
 	RUM echo
 	COPY onlyone
 	ENV broken
+	COPY --chmdo=1 a b
+	HEALTHCHECK SOMETIMES true
+	X
+	build_fails -- "Dockerfile:2:" "Dockerfile:3:" "Dockerfile:4:" "Dockerfile:5:" "Dockerfile:6:" \
+		^ RUN --chmod
+	dockerfile <<-'X'
+	FROM base
 	EXPOSE 99999
 	STOPSIGNAL SIGNOTHING
 	HEALTHCHECK --interval=soon CMD true
 	COPY --from=later /a /b
-	COPY --chmdo=1 a b
+	ENV a=${b:?not given}
 	FROM base AS later
 	X
-	build_fails -- "Dockerfile:2:" "Dockerfile:3:" "Dockerfile:4:" "Dockerfile:5:" \
-		"Dockerfile:6:" "Dockerfile:7:" "Dockerfile:8:" "Dockerfile:9:" ^ RUN --chmod
+	build_fails -- "Dockerfile:2:" "Dockerfile:3:" "Dockerfile:4:" "Dockerfile:5:" "Dockerfile:6:" \
+		^ 99999 SIGNOTHING soon later "not given"
 	: | dockerfile
 	build_fails -- Dockerfile
 	printf 'RUN x\nFROM base\n' | dockerfile
@@ -278,7 +289,8 @@ evil_kinds="dotdot inner-dotdot absolute absolute-tmp link-then-write relative-l
 	printf 'X' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
 	DAMAGED=yes
 	printf 'FROM base\nRUN true\n' | dockerfile
-	build_fails -- "${digest:7:12}"
+	diff_id=$(config base ".rootfs.diff_ids[0]")
+	build_fails -- "${diff_id:7:12}"
 	run varve fsck
 	same "$status" 5
 	says "${digest:7:12}"
@@ -293,7 +305,7 @@ evil_kinds="dotdot inner-dotdot absolute absolute-tmp link-then-write relative-l
 	chmod 644 "$file" && truncate -s -1 "$file"
 	DAMAGED=yes
 	printf 'FROM base\nRUN true\n' | dockerfile
-	build_fails -- "$(basename "$file" | cut -c 1-12)"
+	build_fails -- sha256:
 }
 
 @test "a full disk: said so, names kept, store clean, and space is found again" {
@@ -305,13 +317,13 @@ evil_kinds="dotdot inner-dotdot absolute absolute-tmp link-then-write relative-l
 	printf 'FROM base\nCOPY small /small\nRUN cp /small /again\n' >"$CTX/Small"
 	cat >"$T/inside" <<-'X'
 	set -eu
-	for size in 6 8 12 16 21 22 24 30 38 41 42; do
+	for size in 5 6 8 12 16 21 22 24 30 38 41 42; do
 		mount -t tmpfs -o size=${size}m none "$1"
 		export VARVE_ROOT="$1/store"
 		"$2" import "$3" base >/dev/null
 		status=0
 		"$2" build --progress=plain -t t "$4" >"$5" 2>&1 || status=$?
-		if [ "$status" = 0 ] || [ "$status" -ge 124 ] || ! grep -qi "space" "$5"; then
+		if ! { [ "$status" = 6 ] || [ "$status" = 7 ]; } || ! grep -qi "no space" "$5"; then
 			echo "size $size: status $status"; cat "$5"; exit 1
 		fi
 		"$2" fsck
