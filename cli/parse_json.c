@@ -180,12 +180,12 @@ static void add_warnings(struct buf *out, const struct dockerfile *df)
 
 void parse_json(const struct dockerfile *df, struct buf *out)
 {
-	const char escape[] = {dockerfile_escape(df), '\0'};
+	const char escape = dockerfile_escape(df);
 	size_t count;
 	const struct insn *const *insns = dockerfile_insns(df, &count);
 
 	buf_add_str(out, "{\"escape\":");
-	add_string(out, escape);
+	add_bytes(out, &escape, 1);
 	add_key(out, "instructions");
 	buf_add_char(out, '[');
 	for (size_t i = 0; i < count; i++) {

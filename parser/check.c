@@ -214,8 +214,11 @@ static void check_onbuild(struct parse *cx, const struct insn *insn)
 
 static void check_unknown(struct parse *cx, const struct insn *insn)
 {
-	const char *near = keyword_suggest(insn->keyword), *hint = NULL;
+	const char *near = NULL, *hint = NULL;
 
+	/* A file that is no Dockerfile at all has as many of these as lines. */
+	if (cx->df->diag_count < DIAG_MAX)
+		near = keyword_suggest(insn->keyword);
 	if (near != NULL)
 		hint = arena_printf(&cx->df->arena, "did you mean %s?", near);
 	else if (strncmp(insn->keyword, "//", 2) == 0 || strncmp(insn->keyword, "--", 2) == 0)

@@ -97,7 +97,10 @@ static void add_visible(struct buf *out, const char *text, size_t length)
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		buf_add_char(out, (c < 0x20 && c != '\t') || c == 0x7f ? '?' : text[i]);
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			buf_add_char(out, '?');
+		else
+			buf_add_char(out, text[i]);
 	}
 }
 

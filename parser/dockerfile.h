@@ -58,14 +58,15 @@ enum insn_kind {
 struct word; /* opaque: literal, quoted and ${...} pieces */
 
 struct heredoc {
-	const char *name;        /* the delimiter with its quotes removed */
-	const char *body;        /* raw, as in the file, last line end included */
-	size_t length;           /* of body */
-	const struct word *word; /* for COPY and ADD with expand: the body, without the tabs of <<- */
-	bool expand;             /* the delimiter was unquoted */
-	bool strip_tabs;         /* <<- */
-	int fd;                  /* 3<<X; 0 if none was written */
-	struct span at;          /* the <<WORD token */
+	const char *name; /* the delimiter with its quotes removed */
+	const char *body; /* raw, as in the file, last line end included */
+	size_t length;    /* of body */
+	const struct word
+		*word;   /* for COPY and ADD with expand: the body, without the tabs of <<- */
+	bool expand;     /* the delimiter was unquoted */
+	bool strip_tabs; /* <<- */
+	int fd;          /* 3<<X; 0 if none was written */
+	struct span at;  /* the <<WORD token */
 };
 
 /* One operand. Which members are set depends on the instruction:
@@ -146,9 +147,9 @@ void dockerfile_free(struct dockerfile *df);
 DEFINE_CLEANUP(dockerfile, struct dockerfile *, dockerfile_free);
 
 const char *dockerfile_name(const struct dockerfile *df);
-char dockerfile_escape(const struct dockerfile *df);           /* '\\' or '`' */
-const char *dockerfile_syntax(const struct dockerfile *df);    /* "# syntax=" value or NULL */
-const char *dockerfile_check(const struct dockerfile *df);     /* "# check=" value or NULL */
+char dockerfile_escape(const struct dockerfile *df);        /* '\\' or '`' */
+const char *dockerfile_syntax(const struct dockerfile *df); /* "# syntax=" value or NULL */
+const char *dockerfile_check(const struct dockerfile *df);  /* "# check=" value or NULL */
 
 /* Number of diagnostics of severity DIAG_ERROR; 0 means the file may be planned. */
 size_t dockerfile_errors(const struct dockerfile *df);

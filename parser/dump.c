@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "parser/json.h"
 #include "parser/scan.h"
 
 #include <ctype.h>
@@ -142,7 +143,10 @@ void dockerfile_dump(const struct dockerfile *df, struct buf *out)
 static void print_text(struct buf *out, const char *text)
 {
 	for (; *text != '\0'; text++)
-		buf_add_char(out, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			buf_add_char(out, '?');
+		else
+			buf_add_char(out, *text);
 }
 
 static void print_heredocs(const struct insn *insn, struct buf *out)

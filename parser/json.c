@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Is it JSON? Exec form and shell form are told apart by whether the rest of the line is a JSON
- * list, so this must agree with Go's encoding/json, which decides it for BuildKit. The list itself
- * is then read by the grammar.
- */
+#include "parser/json.h"
+
 #include "parser/scan.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { JSON_MAX_DEPTH = 1000 };
@@ -18,7 +16,7 @@ struct json {
 
 static void skip_blanks(struct json *js)
 {
-	while (js->at < js->end && memchr(" \t\r\n", *js->at, 4) != NULL)
+	while (js->at < js->end && strchr(" \t\r\n", *js->at) != NULL)
 		js->at++;
 }
 
@@ -158,6 +156,7 @@ static bool read_open(struct json *js, char *closers, int *depth, bool *empty)
 /* What follows a value, up to the start of the next one or the end of the list. */
 static bool read_follow(struct json *js, const char *closers, int *depth)
 {
+	assert(*depth > 0);
 	for (;;) {
 		skip_blanks(js);
 		if (js->at >= js->end)
@@ -177,7 +176,7 @@ static bool read_follow(struct json *js, const char *closers, int *depth)
 enum json_kind json_classify(const char *text, size_t length, const char **why)
 {
 	struct json js = {.at = text, .end = text + length};
-	char closers[JSON_MAX_DEPTH];
+	char closers[JSON_MAX_DEPTH] = "";
 	int depth = 0;
 	bool good = length > 0 && *text == '[', empty = false;
 
@@ -243,7 +242,7 @@ static size_t decode_escape(const char *text, const char *end, struct buf *out, 
 	unsigned code, low;
 
 	if (text[1] != 'u') {
-		buf_add_char(out, simple != NULL ? to[simple - from] : text[1]);
+		buf_add(out, simple != NULL ? &to[simple - from] : text + 1, 1);
 		return 2;
 	}
 	code = hex_value(text + 2);

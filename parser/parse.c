@@ -117,16 +117,12 @@ static void attach_heredocs(struct parse *cx)
 	}
 }
 
-static void add_insn(struct dockerfile *df, const struct insn *insn)
+static const struct insn **append(struct dockerfile *df, const struct insn **list, size_t *count,
+				  const struct insn *insn)
 {
-	df->insns = arena_grow(&df->arena, df->insns, df->insn_count, sizeof(*df->insns));
-	df->insns[df->insn_count++] = insn;
-}
-
-static void add_global(struct dockerfile *df, const struct insn *insn)
-{
-	df->globals = arena_grow(&df->arena, df->globals, df->global_count, sizeof(*df->globals));
-	df->globals[df->global_count++] = insn;
+	list = arena_grow(&df->arena, list, *count, sizeof(void *));
+	list[(*count)++] = insn;
+	return list;
 }
 
 static void open_stage(struct dockerfile *df, const struct insn *from)
@@ -144,9 +140,7 @@ static void add_member(struct dockerfile *df, const struct insn *insn)
 {
 	struct stage *stage = &df->stages[df->stage_count - 1];
 
-	df->stage_insns =
-		arena_grow(&df->arena, df->stage_insns, stage->count, sizeof(*df->stage_insns));
-	df->stage_insns[stage->count++] = insn;
+	df->stage_insns = append(df, df->stage_insns, &stage->count, insn);
 	stage->insns = df->stage_insns;
 }
 
@@ -162,24 +156,25 @@ static void orphan(struct parse *cx)
 
 void line_finish(struct parse *cx, enum line_place place)
 {
+	struct dockerfile *df = cx->df;
 	struct insn *insn = cx->top;
 
 	insn->heredocs = cx->heredocs;
 	insn->heredoc_count = cx->heredoc_count;
 	attach_heredocs(cx);
-	add_insn(cx->df, insn);
+	df->insns = append(df, df->insns, &df->insn_count, insn);
 	switch (place) {
 	case LINE_GLOBAL:
-		add_global(cx->df, insn);
+		df->globals = append(df, df->globals, &df->global_count, insn);
 		break;
 	case LINE_ORPHAN:
 		orphan(cx);
 		break;
 	case LINE_FROM:
-		open_stage(cx->df, insn);
+		open_stage(df, insn);
 		break;
 	case LINE_MEMBER:
-		add_member(cx->df, insn);
+		add_member(df, insn);
 		break;
 	case LINE_BROKEN:
 		return; /* reported; a second opinion would only repeat it */

@@ -14,7 +14,7 @@
 #include "parser/dockerfile.h"
 
 enum {
-	DIAG_MAX = 1000,      /* further findings are dropped; nobody reads them */
+	DIAG_MAX = 200,       /* further findings are dropped; nobody reads them */
 	ONBUILD_MAX_DEPTH = 8 /* ONBUILD ONBUILD ... is wrong anyway, but kept in the tree */
 };
 
@@ -143,16 +143,6 @@ void splice_close(struct splicer *sp);
 enum splice_result splice_next(struct splicer *sp);
 /* The next physical line as it is, for here-documents. */
 enum splice_result splice_raw(struct splicer *sp, struct span *at);
-
-/* json.c */
-enum json_kind { JSON_INVALID, JSON_STRINGS, JSON_MIXED };
-
-/* What JSON makes of text: not a list, a list of strings, or a list with something else in it. For
-   an invalid one *why says what is wrong. */
-enum json_kind json_classify(const char *text, size_t length, const char **why);
-/* Appends a JSON string token, quotes included, as UTF-8. False if it holds a NUL character. */
-bool json_decode(const char *token, size_t length, struct buf *out);
-void json_encode(const char *text, struct buf *out);
 
 /* dockerfile.l */
 struct scanner *scan_open(struct parse *cx);

@@ -56,6 +56,8 @@ const char *suggest(const char *name, const char *const *candidates, size_t coun
 		if (other == 0 || other > LONGEST)
 			continue;
 		limit = (unsigned)(length > other ? length : other) / 3;
+		if ((length > other ? length - other : other - length) > limit)
+			continue;
 		d = distance(name, length, candidates[i], other);
 		if (d > 0 && d <= limit && (best == NULL || d < best_distance)) {
 			best = candidates[i];

@@ -12,6 +12,9 @@ fuzz_checks := $(fuzz_names:%=$(O)/tests/fuzz/check_%)
 FUZZ_MODULES_dockerfile := parser common
 FUZZ_MODULES_word       := parser common
 FUZZ_MODULES_splice     := parser common
+FUZZ_MODULES_json       := layers common
+FUZZ_MODULES_image      := layers common
+FUZZ_MODULES_name       := layers common
 fuzz_modules = $(or $(FUZZ_MODULES_$(1)),builder parser layers runtime common)
 
 define fuzz_target

@@ -16,9 +16,9 @@ static void render(const struct dockerfile *df)
 	size_t count;
 	const struct diag *diags = dockerfile_diags(df, &count);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && i < 20; i++)
 		dockerfile_render_diag(df, &diags[i], &out);
-	for (size_t i = 0; i < count && i < 10; i++)
+	for (size_t i = 0; i < count && i < 4; i++)
 		dockerfile_render_excerpt(df, diags[i].at, &out);
 	dockerfile_print(df, &out);
 }
