@@ -147,7 +147,8 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 		return -1;
 	if (archive_save(cli->store, sel.items, sel.count, format, v->compression == NULL,
 			 compression, format == SAVE_OCI_DIR ? directory : file.fd, err) < 0)
-		return error_add(err, "saving to %s", output);
+		return error_add(err, "saving to %s",
+				 strcmp(output, "-") == 0 ? "standard output" : output);
 	return format == SAVE_OCI_DIR ? 0 : file_output_finish(&file, err);
 }
 
