@@ -298,21 +298,6 @@ static int take_whiteout(struct extract *x, enum whiteout_kind kind, const char 
 				      : hide(x, dir, name, err);
 }
 
-/* What the whole path says: a whiteout can only be at its end. */
-static int classify(const struct parts *p, enum whiteout_kind *kind, const char **name,
-		    struct error *err)
-{
-	for (size_t i = 0; i < p->count; i++) {
-		*kind = whiteout_parse(p->part[i], name);
-		if (i + 1 == p->count || *kind == WHITEOUT_NONE)
-			continue;
-		if (*kind != WHITEOUT_IGNORE)
-			return error_set(err, ERROR_FORMAT, "a name below a whiteout");
-		return 0;
-	}
-	return 0;
-}
-
 static int take_entry(struct extract *x, const struct tar_entry *entry, struct error *err)
 {
 	const struct parts *p = &x->path;
@@ -320,7 +305,7 @@ static int take_entry(struct extract *x, const struct tar_entry *entry, struct e
 	const char *name = NULL;
 	int dir;
 
-	if (parts_parse(&x->path, entry->path, err) < 0 || classify(p, &kind, &name, err) < 0)
+	if (parts_parse(&x->path, entry->path, err) < 0 || parts_classify(p, &kind, &name, err) < 0)
 		return -1;
 	if (p->count == 0)
 		return take_root(x, entry, err);

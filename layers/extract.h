@@ -12,6 +12,7 @@
 
 #include "layers/tar.h"
 #include "layers/unpack.h"
+#include "layers/whiteout.h"
 
 #include <limits.h>
 #include <time.h>
@@ -56,6 +57,9 @@ int extract_finish(struct extract *x, struct error *err);
 
 /* ERROR_FORMAT for names that could mean something else elsewhere, ERROR_LIMIT for too long ones. */
 int parts_parse(struct parts *p, const char *text, struct error *err);
+/* What the whole path says: a whiteout can only be at its end. *name is set for WHITEOUT_HIDE. */
+int parts_classify(const struct parts *p, enum whiteout_kind *kind, const char **name,
+		   struct error *err);
 /* Climbs to the directory of the first `count` parts, making what is missing and replacing what is
    no directory. The descriptor is the ladder's. */
 int ladder_climb(struct extract *x, const struct parts *p, size_t count, struct error *err);

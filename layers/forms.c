@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "layers/blob.h"
+#include "layers/stream.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -117,11 +118,6 @@ int layer_lookup(struct store *s, const struct digest *diff_id, enum compression
 			 digest_text(diff_id, text));
 }
 
-static ssize_t from_blob(void *user, void *data, size_t room, struct error *err)
-{
-	return blob_read(user, data, room, err);
-}
-
 static int to_blob(void *user, const void *data, size_t length, struct error *err)
 {
 	return blob_add(user, data, length, err);
@@ -130,35 +126,25 @@ static int to_blob(void *user, const void *data, size_t length, struct error *er
 int layer_transcode(struct store *s, const struct layer *from, enum compression want,
 		    struct layer *out, struct error *err)
 {
-	auto_(blob_reader) struct blob_reader *in = blob_open(s, &from->blob, from->size, err);
+	auto_(layer_stream) struct layer_stream *in = layer_stream_open(s, from, err);
 	auto_(blob_writer) struct blob_writer *to = in == NULL ? NULL : blob_begin(s, err);
-	auto_(decompressor) struct decompressor *plain = NULL;
 	auto_(compressor) struct compressor *packed = NULL;
-	auto_(hasher) struct hasher *diff = hasher_new();
 	auto_free char *piece = xmalloc(PIECE);
 	struct layer layer = { .diff_id = from->diff_id, .compression = want };
-	struct digest is;
 	ssize_t n;
 
 	if (to == NULL)
 		return -1;
-	plain = decompressor_new(from->compression, from_blob, in, err);
-	packed = plain == NULL ? NULL : compressor_new(want, to_blob, to, err);
+	packed = compressor_new(want, to_blob, to, err);
 	if (packed == NULL)
 		return -1;
-	while ((n = decompressor_read(plain, piece, PIECE, err)) > 0) {
-		hasher_add(diff, piece, (size_t)n);
-		layer.plain_size += (uint64_t)n;
+	while ((n = layer_stream_read(in, piece, PIECE, err)) > 0)
 		if (compressor_add(packed, piece, (size_t)n, err) < 0)
 			return -1;
-	}
-	if (n < 0 || compressor_finish(packed, err) < 0)
+	if (n < 0 || compressor_finish(packed, err) < 0 ||
+	    blob_finish(steal(to), &layer.blob, &layer.size, err) < 0)
 		return -1;
-	hasher_finish(diff, &is);
-	if (!digest_equal(&is, &from->diff_id))
-		return error_set(err, ERROR_DIGEST, "the layer's content does not match its diff id");
-	if (blob_finish(steal(to), &layer.blob, &layer.size, err) < 0)
-		return -1;
+	layer.plain_size = layer_stream_size(in);
 	if (forms_add(s, &layer, err) < 0)
 		return -1;
 	*out = layer;

@@ -3,7 +3,6 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
-#include "layers/whiteout.h"
 
 #include <linux/openat2.h>
 #include <string.h>
@@ -43,6 +42,21 @@ int parts_parse(struct parts *p, const char *text, struct error *err)
 					 "%.100s...: more than %d directories deep", text,
 					 UNPACK_MAX_DEPTH);
 		p->part[p->count++] = part;
+	}
+	return 0;
+}
+
+int parts_classify(const struct parts *p, enum whiteout_kind *kind, const char **name,
+		   struct error *err)
+{
+	*kind = WHITEOUT_NONE;
+	for (size_t i = 0; i < p->count; i++) {
+		*kind = whiteout_parse(p->part[i], name);
+		if (i + 1 == p->count || *kind == WHITEOUT_NONE)
+			continue;
+		if (*kind != WHITEOUT_IGNORE)
+			return error_set(err, ERROR_FORMAT, "a name below a whiteout");
+		return 0;
 	}
 	return 0;
 }

@@ -3,9 +3,9 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
-#include "layers/blob.h"
 #include "layers/extract.h"
 #include "layers/store_private.h"
+#include "layers/stream.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -47,35 +47,6 @@ static int extract_all(struct extract *x, struct error *err)
 
 /* --- a layer into the store ---------------------------------------------------------------- */
 
-struct plain {
-	struct blob_reader *blob;
-	struct decompressor *decompressor;
-	struct hasher *diff;
-};
-
-static void plain_release(struct plain *p)
-{
-	decompressor_free(p->decompressor);
-	blob_close(p->blob);
-	hasher_free(p->diff);
-}
-DEFINE_CLEANUP_STRUCT(plain, struct plain, plain_release);
-
-static ssize_t from_blob(void *user, void *data, size_t room, struct error *err)
-{
-	return blob_read(user, data, room, err);
-}
-
-static ssize_t from_plain(void *user, void *data, size_t room, struct error *err)
-{
-	struct plain *p = user;
-	ssize_t n = decompressor_read(p->decompressor, data, room, err);
-
-	if (n > 0)
-		hasher_add(p->diff, data, (size_t)n);
-	return n;
-}
-
 static int write_meta(int dir, int fs, const struct extract *x, struct error *err)
 {
 	struct tree_size size = { .entries = x->entries, .bytes = x->bytes };
@@ -98,30 +69,23 @@ static int unpack_into(struct store *s, const struct layer *layer, int dir, stru
 		/* Nobody in a user namespace can make devices; docker and podman leave them out. */
 		.strip_special = store_userxattr(s),
 	};
-	auto_(plain) struct plain plain = { .diff = hasher_new() };
+	auto_(layer_stream) struct layer_stream *plain = NULL;
 	auto_(tar_reader) struct tar_reader *tar = NULL;
 	auto_(extract) struct extract x = { 0 };
 	const struct timespec never[2] = { { 0 }, { 0 } };
 	auto_fd int fs = mkdir_child(dir, "fs", 0755, err);
-	struct digest is;
 
 	if (fs < 0)
 		return -1;
 	if (fchmod(fs, 0755) < 0 || futimens(fs, never) < 0)
 		return error_sys(err, "making the root of a tree");
-	plain.blob = blob_open(s, &layer->blob, layer->size, err);
-	if (plain.blob == NULL)
+	plain = layer_stream_open(s, layer, err);
+	if (plain == NULL)
 		return -1;
-	plain.decompressor = decompressor_new(layer->compression, from_blob, plain.blob, err);
-	if (plain.decompressor == NULL)
-		return -1;
-	tar = tar_reader_new(from_plain, &plain, err);
+	tar = tar_reader_new(layer_stream_read, plain, err);
 	if (tar == NULL || extract_init(&x, fs, &options, tar, err) < 0 ||
 	    extract_all(&x, err) < 0)
 		return -1;
-	hasher_finish(plain.diff, &is);
-	if (!digest_equal(&is, &layer->diff_id))
-		return error_set(err, ERROR_DIGEST, "the content does not match the layer's diff id");
 	return write_meta(dir, fs, &x, err);
 }
 
