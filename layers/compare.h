@@ -21,15 +21,17 @@ struct entry {
 	uint64_t size;    /* of regular files */
 	int64_t mtime;    /* seconds */
 	dev_t device;     /* of device nodes */
-	const char *link; /* symlink target, or the first name of a hard link group, or NULL */
+	const char *link; /* target of a symlink, or the first name of a file of which this is
+			     another (hard_link), or NULL */
 	bool hard_link;
 	struct digest content; /* of regular files */
 	struct digest xattrs;  /* of the sorted, allowed xattrs; zero if there are none */
 	bool whiteout, opaque; /* only in a snapshot of a single layer */
+	bool implied; /* likewise: a directory that the layer needs but does not describe */
 };
 
 struct snapshot {
-	struct arena arena;
+	struct arena arena;    /* of the strings */
 	struct entry *entries; /* sorted by path, bytewise with '/' before everything */
 	size_t count;
 };
@@ -48,7 +50,7 @@ int snapshot_layer(struct store *s, const struct layer *layer, struct snapshot *
 /* Layers bottom..top merged, whiteouts applied. */
 int snapshot_layers(struct store *s, const struct layer *layers, size_t count,
 		    struct snapshot *out, struct error *err);
-/* A directory of the host. */
+/* A directory of the host, at most UNPACK_MAX_DEPTH deep. Sockets are left out, as layers do. */
 int snapshot_directory(int dir, struct snapshot *out, struct error *err);
 /* What `from` looks like after `layer` is applied (takes nothing over; deep copy). */
 int snapshot_apply(const struct snapshot *from, const struct snapshot *layer,
