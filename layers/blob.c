@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Large enough that the cost of write and of hashing per call vanishes, small enough for a cache. */
+/* Large enough that the cost of write and of hashing per call vanishes, small enough for a cache.
+ */
 enum { WRITE_BUFFER = 64 * 1024, SMALL_BLOB = 64 * 1024 };
 
 struct blob_writer {
@@ -95,7 +96,8 @@ int blob_add(struct blob_writer *w, const void *data, size_t length, struct erro
 /* Ends the writing; w is freed unless 0 is returned. */
 static int complete(struct blob_writer *w, struct digest *digest, struct error *err)
 {
-	if (flush(w, err) < 0 || (fchmod(w->fd, 0444) < 0 && error_sys(err, "closing a blob") < 0)) {
+	if (flush(w, err) < 0 ||
+	    (fchmod(w->fd, 0444) < 0 && error_sys(err, "closing a blob") < 0)) {
 		blob_abort(w);
 		return -1;
 	}

@@ -18,7 +18,7 @@ struct frozen {
 		enum store_area area;
 		const char *name;
 		ino_t inode;
-	} *item;
+	} * item;
 	size_t count;
 };
 
@@ -50,7 +50,7 @@ static int freeze_area(struct store *s, enum store_area area, struct frozen *f, 
 	if (names_read(s, pending_path(s, area, path), &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
-		struct frozen_object o = { .area = area, .name = names.item[i] };
+		struct frozen_object o = {.area = area, .name = names.item[i]};
 		struct digest id;
 		struct stat st;
 
@@ -73,8 +73,8 @@ static int freeze_area(struct store *s, enum store_area area, struct frozen *f, 
    record that names something lost. */
 static int freeze(struct store *s, struct frozen *f, struct error *err)
 {
-	static const enum store_area order[] = { STORE_BLOBS, STORE_LISTS, STORE_TREES,
-						 STORE_LAYERS, STORE_CACHE };
+	static const enum store_area order[] = {STORE_BLOBS, STORE_LISTS, STORE_TREES, STORE_LAYERS,
+						STORE_CACHE};
 
 	for (size_t i = 0; s->boot_known && i < sizeof(order) / sizeof(*order); i++)
 		if (freeze_area(s, order[i], f, err) < 0)
@@ -137,7 +137,7 @@ static int publish(struct store *s, const struct frozen_object *o, struct error 
 
 static int publish_all(struct store *s, const struct frozen *f, struct error *err)
 {
-	bool touched[AREA_COUNT] = { false };
+	bool touched[AREA_COUNT] = {false};
 
 	for (size_t i = 0; i < f->count; i++) {
 		enum store_area area = f->item[i].area;
@@ -168,7 +168,7 @@ static int publish_all(struct store *s, const struct frozen *f, struct error *er
 static bool ref_stands(struct store *s, const struct ref *r)
 {
 	char file[REF_NAME_SIZE], path[OBJECT_PATH_SIZE];
-	auto_(ref) struct ref old = { .name = NULL };
+	auto_(ref) struct ref old = {.name = NULL};
 	struct error err = ERROR_INIT;
 
 	object_path(s, STORE_BLOBS, &r->manifest, false, path);
@@ -211,14 +211,11 @@ static int find_new(struct store *s, const struct ref *refs, size_t count, bool 
 static int stage_refs(struct store *s, struct new_refs *n, struct error *err)
 {
 	n->staged = xcalloc(n->count + 1, sizeof(*n->staged));
-	if (n->count > 0 && store_stage(s, err) < 0)
-		return -1;
 	for (size_t i = 0; i < n->count; i++) {
 		auto_(buf) struct buf text = BUF_INIT;
 
 		ref_render(n->item[i], &text);
-		random_name(n->staged[i]);
-		if (replace_file(s->stage, n->staged[i], text.data, text.length, err) < 0)
+		if (store_stage_file(s, &text, false, n->staged[i], err) < 0)
 			return error_add(err, "naming %s", n->item[i]->name);
 	}
 	return 0;
@@ -238,34 +235,43 @@ static int check_whole(struct store *s, const struct new_refs *n, struct error *
 {
 	for (size_t i = 0; i < n->count; i++) {
 		auto_(buf) struct buf text = BUF_INIT;
-		auto_(reach) struct reach r = { .store = s, .finding = first_finding,
-						.user = &text };
+		auto_(reach) struct reach r = {.store = s, .finding = first_finding, .user = &text};
 
 		if (reach_ref(&r, n->item[i], err) < 0)
 			return -1;
 		if (text.length == 0)
 			continue;
 		error_set(err, ERROR_DIGEST, "the image is not whole: %s", text.data);
-		return error_hint(err, "build or pull it again; varve fsck --repair removes what is "
-				       "damaged");
+		return error_hint(err,
+				  "build or pull it again; varve fsck --repair removes what is "
+				  "damaged");
 	}
 	return 0;
 }
 
+/* Everything that needs space is written before the first name changes. */
 static int set_refs(struct store *s, const struct new_refs *n, struct error *err)
 {
-	char path[sizeof("refs/") + REF_NAME_SIZE], file[REF_NAME_SIZE];
-	bool dirty;
+	char path[sizeof("refs/") + REF_NAME_SIZE], file[REF_NAME_SIZE], index[RANDOM_NAME_SIZE];
+	auto_(buf) struct buf text = BUF_INIT;
+	bool dirty, same;
 	auto_fd int lock = refs_lock(s, &dirty, err);
 
-	if (lock < 0 || refs_mark(lock, true, err) < 0)
+	if (lock < 0 || index_render(s, n->item, n->count, &text, err) < 0)
+		return -1;
+	same = index_is_current(s, &text);
+	if (!same && store_stage_file(s, &text, false, index, err) < 0)
+		return error_add(err, "index.json of the store");
+	if (refs_mark(lock, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n->count; i++) {
 		snprintf(path, sizeof(path), "refs/%s", ref_file(n->item[i], file));
 		if (renameat(s->stage, n->staged[i], s->root, path) < 0)
 			return error_sys(err, "naming %s", n->item[i]->name);
 	}
-	return refs_settle(s, lock, err);
+	if (!same && renameat(s->stage, index, s->root, "index.json") < 0)
+		return error_sys(err, "replacing index.json of the store");
+	return refs_sync(s, lock, err);
 }
 
 static int make_durable(struct store *s, const struct frozen *f, struct error *err)
@@ -282,8 +288,8 @@ static int make_durable(struct store *s, const struct frozen *f, struct error *e
 
 int store_commit(struct store *s, const struct ref *refs, size_t count, struct error *err)
 {
-	auto_(frozen) struct frozen frozen = { .arena = ARENA_INIT };
-	auto_(new_refs) struct new_refs new = { NULL, NULL, 0 };
+	auto_(frozen) struct frozen frozen = {.arena = ARENA_INIT};
+	auto_(new_refs) struct new_refs new = {NULL, NULL, 0};
 	auto_fd int gc = store_lock(s, "gc", LOCK_SH, err);
 	bool dirty, fast = s->flags & STORE_FAST;
 

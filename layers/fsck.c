@@ -69,7 +69,8 @@ static int check_root(struct fsck *f, struct error *err)
 	for (size_t i = 0; i < names.count; i++) {
 		size_t k = 0;
 
-		while (store_root_names[k] != NULL && strcmp(store_root_names[k], names.item[i]) != 0)
+		while (store_root_names[k] != NULL &&
+		       strcmp(store_root_names[k], names.item[i]) != 0)
 			k++;
 		if (store_root_names[k] == NULL)
 			find(f, "%s does not belong to the store", names.item[i]);
@@ -123,8 +124,7 @@ static int check_blob(void *user, const struct digest *id, struct error *err)
 {
 	struct fsck *f = user;
 	struct error bad = ERROR_INIT;
-	auto_(blob_reader) struct blob_reader *r =
-		blob_open(f->store, id, UINT64_MAX, &bad);
+	auto_(blob_reader) struct blob_reader *r = blob_open(f->store, id, UINT64_MAX, &bad);
 	char text[ERROR_TEXT], digest[DIGEST_TEXT_SIZE];
 	ssize_t n = r != NULL ? 1 : -1;
 
@@ -177,12 +177,12 @@ static size_t record_lacks(struct fsck *f, enum store_area area, const struct re
 			of = STORE_LISTS;
 		else if (area == STORE_CACHE && strcmp(field->key, "manifest") != 0)
 			continue;
-		if (sscanf(field->value, "%71s", digest) != 1 || digest_parse(digest, &id, &err) < 0)
+		if (sscanf(field->value, "%71s", digest) != 1 ||
+		    digest_parse(digest, &id, &err) < 0)
 			continue;
 		if (!store_has(f->store, of, &id))
 			buf_printf(text, "%s/%s is missing", area_paths[of], digest);
-		else if (area == STORE_LAYERS &&
-			 sscanf(field->value, "%*s %" SCNu64, &size) == 1 &&
+		else if (area == STORE_LAYERS && sscanf(field->value, "%*s %" SCNu64, &size) == 1 &&
 			 object_size(f->store, of, &id, &is) && is != size)
 			buf_printf(text, "%s has %" PRIu64 " bytes instead of %" PRIu64, digest, is,
 				   size);
@@ -254,8 +254,8 @@ static void ref_finding(void *user, const char *text)
 /* Returns 1 if the name was removed. */
 static int check_ref(struct fsck *f, const char *file, struct error *err)
 {
-	auto_(ref) struct ref r = { .name = NULL };
-	auto_(reach) struct reach reach = { .store = f->store, .finding = ref_finding, .user = f };
+	auto_(ref) struct ref r = {.name = NULL};
+	auto_(reach) struct reach reach = {.store = f->store, .finding = ref_finding, .user = f};
 	char text[ERROR_TEXT], path[sizeof("refs/") + NAME_MAX + 1];
 	struct error bad = ERROR_INIT;
 	int before = f->findings;
@@ -289,9 +289,9 @@ static int check_refs(struct fsck *f, struct error *err)
 		changed = changed || removed > 0;
 	}
 	/* With repair, names that went are no fault of index.json. */
-	if (!changed && index_render(f->store, &index, err) < 0)
+	if (!changed && index_render(f->store, NULL, 0, &index, err) < 0)
 		return -1;
-	if (!changed && !file_is(f, "index.json", index.data, index.length))
+	if (!changed && !index_is_current(f->store, &index))
 		find(f, "index.json does not list the names that refs holds");
 	return f->repair ? refs_settle(f->store, lock, err) : 0;
 }
@@ -302,9 +302,9 @@ static int check_all(struct fsck *f, struct error *err)
 		enum store_area area;
 		int (*check)(void *user, const struct digest *id, struct error *err);
 	} areas[] = {
-		{ STORE_BLOBS, check_blob },          { STORE_LISTS, check_list },
-		{ STORE_TREES, check_tree },          { STORE_LAYERS, check_layer_record },
-		{ STORE_CACHE, check_cache_record },
+		{STORE_BLOBS, check_blob},         {STORE_LISTS, check_list},
+		{STORE_TREES, check_tree},         {STORE_LAYERS, check_layer_record},
+		{STORE_CACHE, check_cache_record},
 	};
 
 	if (check_root(f, err) < 0 || check_marks(f, err) < 0)
@@ -320,8 +320,11 @@ static int check_all(struct fsck *f, struct error *err)
 int store_fsck(struct store *s, bool repair, void (*finding)(void *user, const char *text),
 	       void *user, struct error *err)
 {
-	auto_(fsck) struct fsck f = { .store = s, .repair = repair, .finding = finding,
-				      .user = user, .chunk = xmalloc(FSCK_CHUNK) };
+	auto_(fsck) struct fsck f = {.store = s,
+				     .repair = repair,
+				     .finding = finding,
+				     .user = user,
+				     .chunk = xmalloc(FSCK_CHUNK)};
 	auto_fd int gc = store_lock(s, "gc", repair ? LOCK_EX : LOCK_SH, err);
 
 	if (gc < 0 || check_all(&f, err) < 0)

@@ -21,8 +21,9 @@ struct sweep {
 	struct reach reached; /* by anything */
 	enum store_area area;
 	int64_t before; /* cache records written earlier than this go; INT64_MIN: none */
-	int grave;      /* a directory in the stage, where no other GC deletes; -1 in a dry run */
-	char grave_name[RANDOM_NAME_SIZE];
+	int grave;      /* where things are moved; -1 in a dry run */
+	bool full;      /* no space for a grave of our own: grave is trash itself */
+	char grave_name[RANDOM_NAME_SIZE]; /* in the stage, where no other GC deletes */
 };
 
 static void sweep_release(struct sweep *w)
@@ -41,14 +42,14 @@ static bool stat_object(const struct sweep *w, const struct digest *id, bool pen
 	return fstatat(w->store->root, path, st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* In a dry run at once; else what is in the grave is measured when the lock is released. */
+/* What is in a grave of our own is measured when the lock is released. */
 static int measure(struct sweep *w, const char *path, struct error *err)
 {
 	auto_fd int dir = -1;
-	struct tree_size size = { .disk = 0 };
+	struct tree_size size = {.disk = 0};
 	struct stat st;
 
-	if (!w->options->dry_run)
+	if (!w->options->dry_run && !w->full)
 		return 0;
 	if (fstatat(w->store->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(err, "%s of the store", path);
@@ -81,9 +82,13 @@ static int bury(struct sweep *w, const char *path, struct error *err)
 	if (w->grave < 0)
 		return 0;
 	random_name(name);
-	if (renameat(w->store->root, path, w->grave, name) < 0 && errno != ENOENT)
-		return error_sys(err, "moving %s to the trash", path);
-	return 0;
+	if (renameat(w->store->root, path, w->grave, name) == 0 || errno == ENOENT)
+		return 0;
+	/* Even a name in trash may cost a block; what frees space must not need it. */
+	if ((errno == ENOSPC || errno == EDQUOT) &&
+	    (unlinkat(w->store->root, path, 0) == 0 || errno == EISDIR))
+		return 0;
+	return error_sys(err, "moving %s to the trash", path);
 }
 
 static int sweep_object(void *user, const struct digest *id, struct error *err)
@@ -174,21 +179,22 @@ static int sweep_ref(void *user, const char *file, const struct ref *r, struct e
 /* Before anything they led to goes, the removal of names has to be durable. */
 static int sweep_names(struct sweep *w, struct error *err)
 {
-	struct names_sweep n = { .sweep = w, .remove = true };
+	struct names_sweep n = {.sweep = w, .remove = true};
 	bool dirty;
 	auto_fd int lock = -1;
 
 	if (w->report->names == 0 || w->options->dry_run)
 		return 0;
 	lock = refs_lock(w->store, &dirty, err);
-	if (lock < 0 || refs_mark(lock, true, err) < 0 || ref_each(w->store, sweep_ref, &n, err) < 0)
+	if (lock < 0 || refs_mark(lock, true, err) < 0 ||
+	    ref_each(w->store, sweep_ref, &n, err) < 0)
 		return -1;
 	return refs_settle(w->store, lock, err);
 }
 
 static int mark_roots(struct sweep *w, struct error *err)
 {
-	struct names_sweep n = { .sweep = w, .remove = false };
+	struct names_sweep n = {.sweep = w, .remove = false};
 
 	w->held.store = w->reached.store = w->store;
 	w->area = STORE_CACHE;
@@ -225,17 +231,21 @@ static int dig_grave(struct sweep *w, struct error *err)
 {
 	int stage = store_stage(w->store, err);
 
-	if (stage < 0)
-		return -1;
 	random_name(w->grave_name);
-	w->grave = mkdir_child(stage, w->grave_name, 0700, err);
+	if (stage >= 0)
+		w->grave = mkdir_child(stage, w->grave_name, 0700, err);
+	if (w->grave < 0 && err->code == ERROR_SPACE) {
+		error_clear(err);
+		w->full = true;
+		w->grave = mkdirs(w->store->root, "trash", 0700, err);
+	}
 	return w->grave < 0 ? -1 : 0;
 }
 
 static int sweep_all(struct sweep *w, struct error *err)
 {
-	static const enum store_area order[] = { STORE_CACHE, STORE_LISTS, STORE_LAYERS,
-						 STORE_TREES, STORE_BLOBS };
+	static const enum store_area order[] = {STORE_CACHE, STORE_LISTS, STORE_LAYERS, STORE_TREES,
+						STORE_BLOBS};
 	auto_fd int gc = store_lock(w->store, "gc", w->options->dry_run ? LOCK_SH : LOCK_EX, err);
 
 	if (gc < 0 || mark_roots(w, err) < 0)
@@ -252,10 +262,11 @@ static int sweep_all(struct sweep *w, struct error *err)
 
 static int delete_buried(struct sweep *w, struct error *err)
 {
-	struct tree_size size = { .disk = 0 };
+	struct tree_size size = {.disk = 0};
 
-	if (w->grave >= 0 && (tree_measure(w->grave, &size, err) < 0 ||
-			      trash_put(w->store, w->store->stage, w->grave_name, NULL, err) < 0))
+	if (w->grave >= 0 && !w->full &&
+	    (tree_measure(w->grave, &size, err) < 0 ||
+	     trash_put(w->store, w->store->stage, w->grave_name, NULL, err) < 0))
 		return -1;
 	w->report->bytes += size.disk;
 	if (trash_empty(w->store, NULL, true, err) < 0)
@@ -266,9 +277,9 @@ static int delete_buried(struct sweep *w, struct error *err)
 int store_prune(struct store *s, const struct prune_options *options, struct prune_report *out,
 		struct error *err)
 {
-	struct prune_report report = { .blobs = 0 };
-	auto_(sweep) struct sweep w = { .store = s, .options = options, .report = &report,
-					.grave = -1 };
+	struct prune_report report = {.blobs = 0};
+	auto_(sweep) struct sweep w = {
+		.store = s, .options = options, .report = &report, .grave = -1};
 	struct error late = ERROR_INIT;
 	int result = sweep_all(&w, err);
 

@@ -88,7 +88,8 @@ static int lease_begin(struct store *s, struct error *err)
 		owner_name(s, s->lease_name);
 		if (dir < 0)
 			return -1;
-		fd = open_child(dir, s->lease_name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, 0600, err);
+		fd = open_child(dir, s->lease_name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, 0600,
+				err);
 		if (fd < 0)
 			return error_add(err, "lease");
 		if (flock_retry(fd, LOCK_EX) < 0)
@@ -101,33 +102,48 @@ static int lease_begin(struct store *s, struct error *err)
 	}
 }
 
+/* 1 if the new directory name is ours and locked, 0 if a collector took it for a dead one in the
+   moment before, -1 on error. */
+static int lock_stage(int dir, const char *name, int *out, struct error *err)
+{
+	auto_fd int fd = mkdir_child(dir, name, 0700, err);
+	struct stat held, named;
+
+	if (fd < 0 && err->os == ENOENT) {
+		error_clear(err);
+		return 0;
+	}
+	if (fd < 0)
+		return error_add(err, "stage");
+	if (flock_retry(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 : error_sys(err, "locking a stage directory");
+	if (fstat(fd, &held) < 0)
+		return error_sys(err, "stage");
+	if (fstatat(dir, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : error_sys(err, "stage");
+	if (held.st_ino != named.st_ino)
+		return 0;
+	*out = steal_fd(&fd);
+	return 1;
+}
+
 int store_stage(struct store *s, struct error *err)
 {
+	int locked = 0;
+
 	if (s->stage >= 0)
 		return s->stage;
 	if (lease_begin(s, err) < 0)
 		return -1;
-	for (;;) {
+	while (locked == 0) {
 		auto_fd int dir = mkdirs(s->root, "stage", 0700, err);
-		auto_fd int fd = -1;
-		struct stat held, named;
 
 		if (dir < 0)
 			return -1;
 		owner_name(s, s->stage_name);
-		fd = mkdir_child(dir, s->stage_name, 0700, err);
-		if (fd < 0 && err->os != ENOENT)
-			return error_add(err, "stage");
-		/* Until it is locked a collector may take it for a dead one and move it away. */
-		if (fd >= 0 && flock_retry(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 &&
-		    fstatat(dir, s->stage_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    held.st_ino == named.st_ino) {
-			error_clear(err);
-			return s->stage = steal_fd(&fd);
-		}
-		if (errno != EWOULDBLOCK && errno != ENOENT)
-			return error_sys(err, "locking the stage directory");
+		locked = lock_stage(dir, s->stage_name, &s->stage, err);
 	}
+	return locked < 0 ? -1 : s->stage;
 }
 
 static size_t lease_line(char *line, size_t size, const char *verb, enum store_area area,

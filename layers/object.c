@@ -224,7 +224,8 @@ int store_publish(struct store *s, enum store_area area, const struct digest *id
 		  const char *stage_name, struct error *err)
 {
 	assert(!area_of_records(area));
-	if (store_stage(s, err) < 0 || (!s->boot_known && sync_object(s, area, stage_name, err) < 0))
+	if (store_stage(s, err) < 0 ||
+	    (!s->boot_known && sync_object(s, area, stage_name, err) < 0))
 		return -1;
 	if (area == STORE_TREES && tree_seal(s->stage, stage_name, err) < 0)
 		return -1;
@@ -277,23 +278,6 @@ static bool refresh_record(struct store *s, enum store_area area, const struct d
 	       futimens(fd, NULL) == 0;
 }
 
-static int stage_file(struct store *s, const struct buf *text, char name[RANDOM_NAME_SIZE],
-		      struct error *err)
-{
-	auto_fd int fd = -1;
-
-	random_name(name);
-	fd = open_child(s->stage, name, O_WRONLY | O_CREAT | O_EXCL, 0644, err);
-	if (fd < 0)
-		return -1;
-	if (write_all(fd, text->data, text->length, err) < 0 ||
-	    (!s->boot_known && fsync(fd) < 0 && error_sys(err, "syncing a record") < 0)) {
-		unlinkat(s->stage, name, 0);
-		return -1;
-	}
-	return 0;
-}
-
 int store_write_record(struct store *s, enum store_area area, const struct digest *id,
 		       const char *kind, const struct record *r, struct error *err)
 {
@@ -304,8 +288,8 @@ int store_write_record(struct store *s, enum store_area area, const struct diges
 	assert(area_of_records(area));
 	record_render(r, kind, &text);
 	if (text.length > RECORD_MAX_BYTES)
-		return error_set(err, ERROR_LIMIT, "a %s record would be larger than %d bytes", kind,
-				 RECORD_MAX_BYTES);
+		return error_set(err, ERROR_LIMIT, "a %s record would be larger than %d bytes",
+				 kind, RECORD_MAX_BYTES);
 	if (store_stage(s, err) < 0)
 		return -1;
 	gc = store_lock(s, "gc", LOCK_SH, err);
@@ -313,7 +297,7 @@ int store_write_record(struct store *s, enum store_area area, const struct diges
 		return -1;
 	if (refresh_record(s, area, id, &text))
 		return 0;
-	if (stage_file(s, &text, name, err) < 0)
+	if (store_stage_file(s, &text, !s->boot_known, name, err) < 0)
 		return -1;
 	if (rename_into(s, area, name, object_path(s, area, id, s->boot_known, path), 0, err) < 0) {
 		unlinkat(s->stage, name, 0);
@@ -358,10 +342,11 @@ int store_each(struct store *s, enum store_area area,
 	       int (*each)(void *user, const struct digest *id, struct error *err), void *user,
 	       struct error *err)
 {
-	auto_(id_list) struct id_list ids = { NULL, 0 };
+	auto_(id_list) struct id_list ids = {NULL, 0};
 	char path[OBJECT_PATH_SIZE];
 
-	/* Pending first: an object that moves between the two reads is then seen twice, not never. */
+	/* Pending first: an object that moves between the two reads is then seen twice, not never.
+	 */
 	if (read_ids(s, pending_path(s, area, path), &ids, err) < 0 ||
 	    read_ids(s, area_paths[area], &ids, err) < 0)
 		return -1;
@@ -395,7 +380,7 @@ static int usage_add(void *user, const struct digest *id, struct error *err)
 
 int store_usage(struct store *s, struct store_usage *out, struct error *err)
 {
-	struct usage_of blobs = { .store = s }, trees = blobs, cache = blobs;
+	struct usage_of blobs = {.store = s}, trees = blobs, cache = blobs;
 	auto_(names) struct names refs = NAMES_INIT;
 
 	if (store_each(s, STORE_BLOBS, usage_add, &blobs, err) < 0 ||
@@ -403,8 +388,10 @@ int store_usage(struct store *s, struct store_usage *out, struct error *err)
 	    store_each(s, STORE_CACHE, usage_add, &cache, err) < 0 ||
 	    names_read(s, "refs", &refs, err) < 0)
 		return -1;
-	*out = (struct store_usage){ .blobs = blobs.count, .blob_bytes = blobs.bytes,
-				     .trees = trees.count, .cache = cache.count,
-				     .refs = refs.count };
+	*out = (struct store_usage){.blobs = blobs.count,
+				    .blob_bytes = blobs.bytes,
+				    .trees = trees.count,
+				    .cache = cache.count,
+				    .refs = refs.count};
 	return 0;
 }

@@ -61,7 +61,7 @@ static bool mark(struct reach *r, enum store_area area, const struct digest *id)
 	item = slot(r->items, r->capacity, area, id);
 	if (item->used)
 		return false;
-	*item = (struct reach_item){ .id = *id, .area = area, .used = true };
+	*item = (struct reach_item){.id = *id, .area = area, .used = true};
 	r->count++;
 	return true;
 }
@@ -93,14 +93,14 @@ static bool add_blob(struct reach *r, const char *what, const struct descriptor 
 		return false;
 	}
 	if (d->size != UINT64_MAX && d->size != size)
-		find(r, "%s %s of %s is damaged: it has %" PRIu64 " bytes instead of %" PRIu64, what,
-		     digest_text(&d->digest, text), parent, size, d->size);
+		find(r, "%s %s of %s is damaged: it has %" PRIu64 " bytes instead of %" PRIu64,
+		     what, digest_text(&d->digest, text), parent, size, d->size);
 	return true;
 }
 
 static int add_record_blobs(struct reach *r, const struct digest *diff_id, struct error *err)
 {
-	static const char *const forms[] = { "none", "gzip", "zstd" };
+	static const char *const forms[] = {"none", "gzip", "zstd"};
 	auto_(record) struct record record = RECORD_INIT;
 	struct error why = ERROR_INIT;
 
@@ -219,8 +219,8 @@ static int add_document(struct reach *r, const struct descriptor *d, const char 
 
 int reach_ref(struct reach *r, const struct ref *ref, struct error *err)
 {
-	struct descriptor d = { .digest = ref->manifest, .size = ref->size,
-				.media_type = ref->media_type };
+	struct descriptor d = {
+		.digest = ref->manifest, .size = ref->size, .media_type = ref->media_type};
 	char parent[REACH_TEXT];
 
 	if (ref->name != NULL && ref->name[0] != '\0')

@@ -26,7 +26,7 @@ static void add_field(struct record *r, const char *key, const char *value)
 {
 	assert(key[0] != '\0' && strpbrk(key, " %\n") == NULL);
 	r->fields = arena_grow(&r->arena, r->fields, r->count, sizeof(*r->fields));
-	r->fields[r->count++] = (struct field){ .key = key, .value = value };
+	r->fields[r->count++] = (struct field){.key = key, .value = value};
 }
 
 void record_add(struct record *r, const char *key, const char *value)
@@ -80,8 +80,7 @@ int record_get_number(const struct record *r, const char *key, uint64_t *out, st
 	if (value == NULL)
 		return error_set(err, ERROR_FORMAT, "record has no %s", key);
 	for (const char *at = value; *at != '\0' || at == value; at++) {
-		if (*at < '0' || *at > '9' ||
-		    __builtin_mul_overflow(number, 10, &number) ||
+		if (*at < '0' || *at > '9' || __builtin_mul_overflow(number, 10, &number) ||
 		    __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
 			return error_set(err, ERROR_FORMAT, "record's %s is no number: %s", key,
 					 value);
@@ -235,8 +234,7 @@ int record_parse(const char *text, size_t length, const char *kind, struct recor
 	return 0;
 }
 
-int record_load(int dir, const char *name, const char *kind, struct record *out,
-		struct error *err)
+int record_load(int dir, const char *name, const char *kind, struct record *out, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 

@@ -15,7 +15,7 @@ void ref_release(struct ref *r)
 {
 	free(r->name);
 	free(r->media_type);
-	*r = (struct ref){ .name = NULL };
+	*r = (struct ref){.name = NULL};
 }
 
 /* '@' cannot stand in a canonical name, so an unnamed image never shares a file with a name. */
@@ -59,7 +59,7 @@ void ref_render(const struct ref *r, struct buf *out)
 static int parse_ref(const char *file, const struct buf *text, struct ref *out, struct error *err)
 {
 	auto_(record) struct record record = RECORD_INIT;
-	struct ref r = { .name = NULL };
+	struct ref r = {.name = NULL};
 	const char *name, *media_type;
 	char should[REF_NAME_SIZE];
 	uint64_t when;
@@ -122,7 +122,7 @@ int ref_each(struct store *s,
 	if (names_read(s, "refs", &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
-		auto_(ref) struct ref r = { .name = NULL };
+		auto_(ref) struct ref r = {.name = NULL};
 		struct error why = ERROR_INIT;
 
 		if (ref_load(s, names.item[i], &r, &why) == 0) {
@@ -149,6 +149,15 @@ static void ref_array_release(struct ref_array *a)
 }
 DEFINE_CLEANUP_STRUCT(ref_array, struct ref_array, ref_array_release);
 
+static struct ref copy_ref(const struct ref *r)
+{
+	struct ref copy = *r;
+
+	copy.name = xstrdup(r->name != NULL ? r->name : "");
+	copy.media_type = xstrdup(r->media_type);
+	return copy;
+}
+
 static int collect_ref(void *user, const char *file, const struct ref *r, struct error *err)
 {
 	struct ref_array *a = user;
@@ -156,9 +165,7 @@ static int collect_ref(void *user, const char *file, const struct ref *r, struct
 	(void)file;
 	(void)err;
 	a->item = xgrow(a->item, a->count, sizeof(*a->item));
-	a->item[a->count] = *r;
-	a->item[a->count].name = xstrdup(r->name);
-	a->item[a->count++].media_type = xstrdup(r->media_type);
+	a->item[a->count++] = copy_ref(r);
 	return 0;
 }
 
@@ -172,7 +179,7 @@ static int ref_order(const void *a, const void *b)
 
 int ref_list(struct store *s, struct ref **out, size_t *count, struct error *err)
 {
-	auto_(ref_array) struct ref_array all = { NULL, 0 };
+	auto_(ref_array) struct ref_array all = {NULL, 0};
 
 	if (ref_each(s, collect_ref, &all, err) < 0)
 		return -1;
@@ -205,13 +212,42 @@ static bool manifest_is_final(const struct store *s, const struct digest *manife
 	return faccessat(s->root, path, F_OK, 0) == 0;
 }
 
-int index_render(struct store *s, struct buf *out, struct error *err)
+/* What refs/ will hold when these have been set. */
+static int merged_refs(struct store *s, const struct ref *const *set, size_t count,
+		       struct ref_array *all, struct error *err)
 {
-	auto_(ref_array) struct ref_array all = { NULL, 0 };
+	if (ref_list(s, &all->item, &all->count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		auto_free char *key = ref_key(set[i]);
+		size_t at = 0;
+
+		for (; at < all->count; at++) {
+			auto_free char *other = ref_key(&all->item[at]);
+
+			if (strcmp(key, other) == 0)
+				break;
+		}
+		if (at == all->count) {
+			collect_ref(all, NULL, set[i], err);
+			continue;
+		}
+		ref_release(&all->item[at]);
+		all->item[at] = copy_ref(set[i]);
+	}
+	if (all->count > 1)
+		qsort(all->item, all->count, sizeof(*all->item), ref_order);
+	return 0;
+}
+
+int index_render(struct store *s, const struct ref *const *set, size_t count, struct buf *out,
+		 struct error *err)
+{
+	auto_(ref_array) struct ref_array all = {NULL, 0};
 	auto_(json) struct json *index = json_new_object();
 	struct json *manifests;
 
-	if (ref_list(s, &all.item, &all.count, err) < 0)
+	if (merged_refs(s, set, count, &all, err) < 0)
 		return -1;
 	json_add_number(index, "schemaVersion", 2);
 	json_add_string(index, "mediaType", MEDIA_INDEX);
@@ -270,7 +306,7 @@ static int sync_path(const struct store *s, const char *path, struct error *err)
 	return 0;
 }
 
-static bool index_is(const struct store *s, const struct buf *text)
+bool index_is_current(const struct store *s, const struct buf *text)
 {
 	auto_(buf) struct buf old = BUF_INIT;
 	struct error err = ERROR_INIT;
@@ -279,22 +315,29 @@ static bool index_is(const struct store *s, const struct buf *text)
 	       old.length == text->length && memcmp(old.data, text->data, old.length) == 0;
 }
 
-int refs_settle(struct store *s, int lock, struct error *err)
+int refs_sync(struct store *s, int lock, struct error *err)
 {
-	auto_(buf) struct buf text = BUF_INIT;
-
-	if (index_render(s, &text, err) < 0)
-		return error_add(err, "index.json");
-	if (!index_is(s, &text) &&
-	    store_replace(s, "index.json", &text, false, err) < 0)
-		return -1;
-	/* Not synced, so the mark stays: a process that may sync does it. */
+	/* The mark stays: a process that may sync does it. */
 	if (s->flags & STORE_FAST)
 		return 0;
 	if (sync_path(s, "refs", err) < 0 || sync_path(s, "index.json", err) < 0 ||
 	    sync_path(s, ".", err) < 0)
 		return -1;
 	return refs_mark(lock, false, err);
+}
+
+int refs_settle(struct store *s, int lock, struct error *err)
+{
+	auto_(buf) struct buf text = BUF_INIT;
+
+	if (index_render(s, NULL, 0, &text, err) < 0)
+		return error_add(err, "index.json");
+	if (index_is_current(s, &text) || store_replace(s, "index.json", &text, false, err) == 0)
+		return refs_sync(s, lock, err);
+	if (err->code != ERROR_SPACE)
+		return -1;
+	error_clear(err);
+	return s->flags & STORE_FAST ? 0 : sync_path(s, "refs", err);
 }
 
 void refs_recover(struct store *s)

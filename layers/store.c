@@ -19,9 +19,9 @@ static const char *const directories[] = {
 };
 
 const char *const store_root_names[] = {
-	"blobs",   "refs",  "cache", "layers", "lists",      "trees",      "lock",   "pending",
-	"stage",   "lease", "trash", "format", "index.json", "oci-layout", "containers", "volumes",
-	NULL,
+	"blobs",      "refs",       "cache",      "layers",  "lists", "trees",
+	"lock",       "pending",    "stage",      "lease",   "trash", "format",
+	"index.json", "oci-layout", "containers", "volumes", NULL,
 };
 
 int store_openat(const struct store *s, const char *path, int flags, mode_t mode)
@@ -142,10 +142,9 @@ static void read_boot_id(struct store *s)
 		random_name(s->boot);
 }
 
-int store_replace(struct store *s, const char *path, const struct buf *text, bool sync,
-		  struct error *err)
+int store_stage_file(struct store *s, const struct buf *text, bool sync,
+		     char name[RANDOM_NAME_SIZE], struct error *err)
 {
-	char name[RANDOM_NAME_SIZE];
 	auto_fd int fd = -1;
 
 	if (store_stage(s, err) < 0)
@@ -155,13 +154,25 @@ int store_replace(struct store *s, const char *path, const struct buf *text, boo
 	if (fd < 0)
 		return -1;
 	if (write_all(fd, text->data, text->length, err) < 0 ||
-	    (sync && fsync(fd) < 0 && error_sys(err, "syncing %s of the store", path) < 0) ||
-	    (renameat(s->stage, name, s->root, path) < 0 &&
-	     error_sys(err, "replacing %s of the store", path) < 0)) {
+	    (sync && fsync(fd) < 0 && error_sys(err, "syncing") < 0)) {
 		unlinkat(s->stage, name, 0);
 		return -1;
 	}
 	return 0;
+}
+
+int store_replace(struct store *s, const char *path, const struct buf *text, bool sync,
+		  struct error *err)
+{
+	char name[RANDOM_NAME_SIZE];
+
+	if (store_stage_file(s, text, sync, name, err) < 0)
+		return error_add(err, "%s of the store", path);
+	if (renameat(s->stage, name, s->root, path) == 0)
+		return 0;
+	error_sys(err, "replacing %s of the store", path);
+	unlinkat(s->stage, name, 0);
+	return -1;
 }
 
 void store_format_render(struct buf *out)
@@ -224,7 +235,7 @@ static int create(struct store *s, struct error *err)
 		if (fd < 0)
 			return -1;
 	}
-	if (index_render(s, &index, err) < 0 ||
+	if (index_render(s, NULL, 0, &index, err) < 0 ||
 	    (faccessat(s->root, "index.json", F_OK, 0) < 0 &&
 	     store_replace(s, "index.json", &index, false, err) < 0))
 		return -1;
@@ -248,9 +259,8 @@ static int check_format(struct store *s, struct error *err)
 	}
 	if (sscanf(text.data, STORE_KIND " %u", &version) == 1 && version != STORE_FORMAT &&
 	    record_intact(text.data, text.length)) {
-		error_set(err, ERROR_FORMAT,
-			  "the store has format %u, this varve knows format %d", version,
-			  STORE_FORMAT);
+		error_set(err, ERROR_FORMAT, "the store has format %u, this varve knows format %d",
+			  version, STORE_FORMAT);
 		return error_hint(err, "use the version of varve that made the store, or another "
 				       "directory");
 	}

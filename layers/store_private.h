@@ -9,6 +9,7 @@
 #define LAYERS_STORE_PRIVATE_H
 
 #include "common/arena.h"
+#include "common/fd.h"
 #include "layers/store.h"
 
 #include <dirent.h>
@@ -63,8 +64,11 @@ int trash_put(struct store *s, int dir, const char *name, char *trash_name, stru
    deleting is left alone. */
 int trash_empty(struct store *s, const char *name, bool wait, struct error *err);
 
-/* Writes a small file so that it appears complete or not at all, from the stage, where a crash
-   leaves nothing that lasts. sync: its content is durable before it appears. */
+/* Writes a small file into the stage, where a crash leaves nothing that lasts, under a random name;
+   the second also renames it to path, so that it appears complete or not at all. sync: its content
+   is durable then. */
+int store_stage_file(struct store *s, const struct buf *text, bool sync,
+		     char name[RANDOM_NAME_SIZE], struct error *err);
 int store_replace(struct store *s, const char *path, const struct buf *text, bool sync,
 		  struct error *err);
 
@@ -143,10 +147,15 @@ int ref_each(struct store *s,
    match them; the mark outlives its writer, so whoever comes next finishes the work. */
 int refs_lock(const struct store *s, bool *dirty, struct error *err);
 int refs_mark(int lock, bool dirty, struct error *err);
-/* Rewrites index.json from refs/ if it differs, and makes both durable. */
+/* Makes refs/ and index.json durable and takes the mark away. */
+int refs_sync(struct store *s, int lock, struct error *err);
+/* After names were removed: rewrites index.json from refs/ if it differs, and makes both durable.
+   On a full disk index.json lags behind, marked, for giving up names must be possible there. */
 int refs_settle(struct store *s, int lock, struct error *err);
-/* What index.json should hold. */
-int index_render(struct store *s, struct buf *out, struct error *err);
+/* What index.json should hold, once these have been set as well. */
+int index_render(struct store *s, const struct ref *const *set, size_t count, struct buf *out,
+		 struct error *err);
+bool index_is_current(const struct store *s, const struct buf *text);
 /* Does what a killed process left undone; nothing in the usual case. */
 void refs_recover(struct store *s);
 
@@ -159,7 +168,7 @@ struct reach {
 		struct digest id;
 		enum store_area area;
 		bool used;
-	} *items;
+	} * items;
 	size_t count, capacity;
 	/* Called for what is missing or has another size than its parent says. NULL: missing
 	   objects end the walk quietly, and a document that cannot be read is an error, because

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Directories still to be entered, one rung per level. Trees may be deeper than descriptors or PATH_MAX
-   allow, so only one directory is open at a time and the way up is "..". */
+/* Directories still to be entered, one rung per level. Trees may be deeper than descriptors or
+   PATH_MAX allow, so only one directory is open at a time and the way up is "..". */
 struct rung {
 	struct arena names;
 	const char **item;
@@ -57,7 +57,7 @@ static int list_directory(struct walk *w, struct error *err)
 	}
 	w->rungs = xgrow(w->rungs, w->depth, sizeof(*w->rungs));
 	l = &w->rungs[w->depth++];
-	*l = (struct rung){ .names = ARENA_INIT };
+	*l = (struct rung){.names = ARENA_INIT};
 	errno = 0;
 	for (struct dirent *entry; (entry = readdir(d)) != NULL; errno = 0) {
 		struct stat st;
@@ -87,7 +87,7 @@ static int move_to(struct walk *w, int fd, struct error *err)
 int tree_measure(int fs, struct tree_size *out, struct error *err)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-	auto_(walk) struct walk w = { .at = reopen_dir(fs, err) };
+	auto_(walk) struct walk w = {.at = reopen_dir(fs, err)};
 
 	if (w.at < 0 || list_directory(&w, err) < 0)
 		return -1;
@@ -95,7 +95,8 @@ int tree_measure(int fs, struct tree_size *out, struct error *err)
 		struct rung *l = &w.rungs[w.depth - 1];
 
 		if (l->next < l->count) {
-			int fd = open_child(w.at, l->item[l->next++], O_RDONLY | O_DIRECTORY, 0, err);
+			int fd = open_child(w.at, l->item[l->next++], O_RDONLY | O_DIRECTORY, 0,
+					    err);
 
 			if (fd < 0 || move_to(&w, fd, err) < 0 || list_directory(&w, err) < 0)
 				return -1;

@@ -157,13 +157,14 @@ static inline int box_image(struct store *s, const char *name, const char *text,
 		   digest_text(&out->diff_id, a));
 	if (blob_put(s, config.data, config.length, &out->config, err) < 0)
 		return -1;
-	buf_printf(&manifest,
-		   "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-		   "\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\","
-		   "\"digest\":\"%s\",\"size\":%zu},\"layers\":[{\"mediaType\":"
-		   "\"application/vnd.oci.image.layer.v1.tar+zstd\",\"digest\":\"%s\","
-		   "\"size\":%zu}]}",
-		   digest_text(&out->config, a), config.length, digest_text(&out->layer, b), length);
+	buf_printf(
+		&manifest,
+		"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+		"\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\","
+		"\"digest\":\"%s\",\"size\":%zu},\"layers\":[{\"mediaType\":"
+		"\"application/vnd.oci.image.layer.v1.tar+zstd\",\"digest\":\"%s\","
+		"\"size\":%zu}]}",
+		digest_text(&out->config, a), config.length, digest_text(&out->layer, b), length);
 	out->ref = (struct ref){.size = manifest.length, .when = 1700000000};
 	out->ref.name = (char *)(uintptr_t)name;
 	out->ref.media_type = (char *)(uintptr_t) "application/vnd.oci.image.manifest.v1+json";

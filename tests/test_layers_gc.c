@@ -282,9 +282,9 @@ static int builder_child(const struct box *b, uint64_t rounds, unsigned self)
 		if (blob_get(s, &image.config, UINT64_MAX, 4096, &back, &err) < 0)
 			goto fail;
 		continue;
-fail:
+	fail:
 		error_print(&err, stderr, true);
-lost:
+	lost:
 		fprintf(stderr, "builder %u lost an object in round %llu\n", self,
 			(unsigned long long)i);
 		return 1;

@@ -49,8 +49,8 @@ static void survives_the_round_trip(void **state)
 
 static void numbers_are_strict(void **state)
 {
-	static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616",
-					  "184467440737095516150"};
+	static const char *const bad[] = {
+		"", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616", "184467440737095516150"};
 	auto_(record) struct record r = RECORD_INIT;
 	struct error err = ERROR_INIT;
 	uint64_t n = 7;
@@ -116,10 +116,12 @@ static void cut_or_extended_is_absent(void **state)
 static void malformed_bodies_are_absent(void **state)
 {
 	static const char *const body[] = {
-		"varve-ref 2\nname x\n", "varve-refs 1\nname x\n", "varve-ref 1\nname\n",
-		"varve-ref 1\n name\n",  "varve-ref 1\nname x",    "varve-ref 1\nname %2\n",
-		"varve-ref 1\nn %41\n",  "varve-ref 1\nn %0a\n",   "varve-ref 1\nn \x01\n",
-		"varve-ref 1\nn %00\n",  "varve-ref 1\n\n",        "varve-ref 1\n%25 x\n",
+		"varve-ref 2\nname x\n", "varve-refs 1\nname x\n",
+		"varve-ref 1\nname\n",   "varve-ref 1\n name\n",
+		"varve-ref 1\nname x",   "varve-ref 1\nname %2\n",
+		"varve-ref 1\nn %41\n",  "varve-ref 1\nn %0a\n",
+		"varve-ref 1\nn \x01\n", "varve-ref 1\nn %00\n",
+		"varve-ref 1\n\n",       "varve-ref 1\n%25 x\n",
 		"varve-ref 1",           "",
 	};
 

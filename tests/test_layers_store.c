@@ -110,7 +110,8 @@ static void blobs_come_back_as_they_went(void **state)
 		assert_non_null(w);
 		data[0] = (char)c;
 		for (size_t at = 0; at < size; at += chunks[c])
-			ok(blob_add(w, data + at, size - at < chunks[c] ? size - at : chunks[c], &err));
+			ok(blob_add(w, data + at, size - at < chunks[c] ? size - at : chunks[c],
+				    &err));
 		ok(blob_finish(w, &is, &length, &err));
 		digest_of(data, size, &should);
 		assert_true(digest_equal(&is, &should));
@@ -218,7 +219,8 @@ static void records_replace_and_the_newest_wins(void **state)
 		record_release(&back);
 		ok(store_read_record(s, STORE_CACHE, &id, "varve-cache", &back, &err));
 		assert_string_equal(record_get(&back, "n"), text);
-		assert_int_equal(store_read_record(s, STORE_CACHE, &id, "varve-x", &back, &err), -1);
+		assert_int_equal(store_read_record(s, STORE_CACHE, &id, "varve-x", &back, &err),
+				 -1);
 		assert_int_equal(err.code, ERROR_NOT_FOUND);
 	}
 	assert_int_equal(box_count(b, "cache"), 1);
