@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NAME_MAX_REPOSITORY = 255, NAME_MAX_TAG = 128, NAME_MAX_TEXT = 1024 };
+enum { NAME_MAX_PATH = 255, NAME_MAX_TAG = 128, NAME_MAX_TEXT = 1024 };
 
 static int invalid(const char *text, struct error *err, const char *why)
 {
@@ -186,17 +186,16 @@ static char *repository(const char *text, const char *whole, struct error *err)
 		invalid(whole, err, "64 hex digits are an image ID, not a name");
 		return NULL;
 	}
-	if (strlen(text) > NAME_MAX_REPOSITORY) {
-		invalid(whole, err, "a repository has at most 255 bytes");
+	if (host == 0 || is_docker_hub(text, host))
+		path = familiar_path(path);
+	if (strlen(path) > NAME_MAX_PATH) {
+		invalid(whole, err, "a repository without its host has at most 255 bytes");
 		return NULL;
 	}
 	if (host > 0 && !is_docker_hub(text, host))
 		return xstrdup(text);
-	path = familiar_path(path);
 	/* Without the host this would read as another host's name. */
-	if (domain_length(path) > 0)
-		return xprintf("docker.io/%s", path);
-	return xstrdup(path);
+	return domain_length(path) > 0 ? xprintf("docker.io/%s", path) : xstrdup(path);
 }
 
 int name_parse(const char *text, struct name *out, struct error *err)

@@ -33,7 +33,7 @@ fuzz-regress: $(fuzz_checks)
 
 # What was found on the way is kept in $(O), so that the next run goes on from there.
 fuzz:
-	+@$(MAKE) --no-print-directory O=$(O)/libfuzzer CC=$(FUZZ_CC) CFLAGS='-O1 -g' \
+	+@$(MAKE) --no-print-directory O=$(O)/libfuzzer CC=$(FUZZ_CC) CFLAGS='-O2 -g -fno-sanitize-coverage=trace-cmp' \
 		SAN=fuzzer-no-link,address,undefined $(O)/libfuzzer/fuzz_$(F)
 	@mkdir -p $(O)/libfuzzer/corpus/$(F) tests/fuzz/corpus/$(F)
 	$(O)/libfuzzer/fuzz_$(F) -runs=$(N) -timeout=10 -print_final_stats=1 $(FUZZFLAGS) \
