@@ -180,7 +180,7 @@ three_steps() {
 	dockerfile <<-'X'
 	FROM base
 	COPY d /d
-	RUN mkdir -p /x/y && echo z >/x/y/z && ln -s z /x/y/l && touch -d '2012-01-01' /x/old
+	RUN mkdir -p /x/y && echo z >/x/y/z && ln -s z /x/y/l && touch -d '2012-01-01 00:00:00' /x/old
 	WORKDIR /w
 	X
 	mkdir "$T/mnt"

@@ -242,7 +242,6 @@ f"
 	ADD false.tar.gz /e/
 	COPY plain.tar /copied.tar
 	ADD --chown=1:2 plain.tar /owned
-	ADD --unpack=false plain.tar /whole/
 	X
 	for dir in plain g b x z; do
 		same "$(cat "$T/root/$dir/d/f")" in
@@ -253,7 +252,6 @@ f"
 	[ -f "$T/root/e/empty.tar" ]
 	same "$(cat "$T/root/e/false.tar.gz")" "no archive"
 	cmp "$CTX/plain.tar" "$T/root/copied.tar"
-	cmp "$CTX/plain.tar" "$T/root/whole/plain.tar"
 }
 
 @test "ADD of an archive merges into what is there" {
@@ -270,6 +268,7 @@ f"
 @test "a tree that nobody mounts gives the same layer as one that is mounted" {
 	mkdir -p "$CTX/d/e" && echo f >"$CTX/d/e/f" && ln -s f "$CTX/d/e/l"
 	base
+	export SOURCE_DATE_EPOCH=1700000000
 	printf 'FROM base\nCOPY d /d\n' | dockerfile
 	build --no-cache
 	lazy=$(layer_digests t | tail -n 1)
