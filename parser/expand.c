@@ -4,15 +4,27 @@
 
 #include <string.h>
 
+enum { EXPANSION_MAX = 2 * DOCKERFILE_MAX_BYTES };
+
 struct expansion {
 	word_lookup_fn *lookup;
 	void *user;
 	struct error *err;
+	size_t left; /* bytes that may still be produced, what is thrown away and what is searched
+			included */
 };
 
-static int expand(const struct expansion *ex, const struct word *w, struct buf *out);
+static int expand(struct expansion *ex, const struct word *w, struct buf *out);
 
-static int complain(const struct expansion *ex, const struct piece *piece, const char *value)
+static int spend(struct expansion *ex, size_t bytes)
+{
+	if (bytes > ex->left)
+		return error_set(ex->err, ERROR_LIMIT, "the expansion is too long");
+	ex->left -= bytes;
+	return 0;
+}
+
+static int complain(struct expansion *ex, const struct piece *piece, const char *value)
 {
 	auto_(buf) struct buf message = BUF_INIT;
 
@@ -25,7 +37,7 @@ static int complain(const struct expansion *ex, const struct piece *piece, const
 }
 
 /* A backslash means something in a pattern, not in what replaces it. */
-static int expand_pattern(const struct expansion *ex, const struct piece *piece, struct buf *out)
+static int expand_pattern(struct expansion *ex, const struct piece *piece, struct buf *out)
 {
 	auto_(buf) struct buf text = BUF_INIT, with = BUF_INIT;
 	enum pattern_mode mode = PATTERN_PREFIX;
@@ -43,12 +55,17 @@ static int expand_pattern(const struct expansion *ex, const struct piece *piece,
 		mode = PATTERN_ALL;
 	/* Last, because a lookup may reuse what the one before returned. */
 	value = ex->lookup(ex->user, piece->text);
+	if (value == NULL)
+		value = "";
+	/* Matching may look at each byte as often as the pattern is long. */
+	if (spend(ex, strlen(value) * (1 + text.length / 16)) < 0)
+		return -1;
 	return pattern_apply(text.data, mode,
-			     piece->op == WORD_PREFIX_LONG || piece->op == WORD_SUFFIX_LONG,
-			     value != NULL ? value : "", with.data, out, ex->err);
+			     piece->op == WORD_PREFIX_LONG || piece->op == WORD_SUFFIX_LONG, value,
+			     with.data, ex->left, out, ex->err);
 }
 
-static int expand_variable(const struct expansion *ex, const struct piece *piece, struct buf *out)
+static int expand_variable(struct expansion *ex, const struct piece *piece, struct buf *out)
 {
 	const char *value;
 	bool set;
@@ -69,16 +86,17 @@ static int expand_variable(const struct expansion *ex, const struct piece *piece
 }
 
 /* Recursion is bounded: word_parse() refuses what nests deeper than WORD_MAX_DEPTH. */
-static int expand(const struct expansion *ex, const struct word *w, struct buf *out)
+static int expand(struct expansion *ex, const struct word *w, struct buf *out)
 {
 	for (const struct piece *piece = w->first; piece != NULL; piece = piece->next) {
+		size_t before = out->length;
+
 		if (!piece->variable)
 			buf_add(out, piece->text, piece->length);
 		else if (expand_variable(ex, piece, out) < 0)
 			return -1;
-		if (out->length > DOCKERFILE_MAX_BYTES)
-			return error_set(ex->err, ERROR_LIMIT, "the expansion of %s is too long",
-					 piece->text);
+		if (spend(ex, out->length - before) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -86,7 +104,7 @@ static int expand(const struct expansion *ex, const struct word *w, struct buf *
 int word_expand(const struct word *w, word_lookup_fn *lookup, void *user, struct buf *out,
 		struct error *err)
 {
-	const struct expansion ex = {.lookup = lookup, .user = user, .err = err};
+	struct expansion ex = {lookup, user, err, EXPANSION_MAX};
 	size_t length = out->length;
 
 	if (expand(&ex, w, out) == 0)

@@ -181,24 +181,27 @@ static bool match_find(const struct text *pattern, const struct text *value, siz
 	       match_rest(pattern, value, true, m);
 }
 
-static void replace(const struct text *pattern, const struct text *value, bool all,
-		    const char *replacement, struct buf *out)
+static bool replace(const struct text *pattern, const struct text *value, bool all,
+		    const char *replacement, size_t max, struct buf *out)
 {
-	size_t done = 0;
+	size_t done = 0, before = out->length;
 	struct match m;
 
 	while (pattern->count > 0 && match_find(pattern, value, done, &m)) {
 		add_chars(out, value, done, m.start);
 		buf_add_str(out, replacement);
 		done = m.end;
+		if (out->length - before > max)
+			return false;
 		if (!all || done == value->count)
 			break;
 	}
 	add_chars(out, value, done, value->count);
+	return true;
 }
 
 int pattern_apply(const char *pattern, enum pattern_mode mode, bool longest, const char *value,
-		  const char *replacement, struct buf *out, struct error *err)
+		  const char *replacement, size_t max, struct buf *out, struct error *err)
 {
 	struct text want = {.chars = NULL}, have;
 	struct match m = {0, 0};
@@ -224,9 +227,11 @@ int pattern_apply(const char *pattern, enum pattern_mode mode, bool longest, con
 			add_chars(out, &have, m.start, have.count);
 		}
 	} else {
-		replace(&want, &have, mode == PATTERN_ALL, replacement, out);
+		matched = replace(&want, &have, mode == PATTERN_ALL, replacement, max, out);
+		if (!matched)
+			error_set(err, ERROR_LIMIT, "the result of a replacement is too long");
 	}
 	free(want.chars);
 	free(have.chars);
-	return 0;
+	return matched || mode == PATTERN_PREFIX || mode == PATTERN_SUFFIX ? 0 : -1;
 }

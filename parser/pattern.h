@@ -21,8 +21,8 @@ enum pattern_mode {
 	PATTERN_ALL,    /* replaces all of them */
 };
 
-/* Appends what becomes of value. Fails for an unknown escape. */
+/* Appends what becomes of value. Fails for an unknown escape, or for more than about max bytes. */
 int pattern_apply(const char *pattern, enum pattern_mode mode, bool longest, const char *value,
-		  const char *replacement, struct buf *out, struct error *err);
+		  const char *replacement, size_t max, struct buf *out, struct error *err);
 
 #endif

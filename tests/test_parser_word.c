@@ -214,6 +214,15 @@ static void test_explosion(void **state)
 	assert_int_equal(word_expand_text(text.data, '\\', many, value, &out, &err), -1);
 	assert_int_equal(err.code, ERROR_LIMIT);
 	assert_int_equal(out.length, 0);
+	buf_reset(&text);
+	for (int i = 0; i < WORD_MAX_DEPTH; i++)
+		buf_add_str(&text, "${X//?/");
+	buf_add_str(&text, "aaaaaaaaaaaaaaaa");
+	for (int i = 0; i < WORD_MAX_DEPTH; i++)
+		buf_add_char(&text, '}');
+	value[200] = '\0';
+	assert_int_equal(word_expand_text(text.data, '\\', many, value, &out, &err), -1);
+	assert_int_equal(err.code, ERROR_LIMIT);
 	free(value);
 }
 
