@@ -14,30 +14,30 @@ struct path_source {
 	const char *tag;  /* which image of the archive; NULL: the only one */
 };
 
-/* oci:PATH[:TAG], oci-archive:PATH[:TAG], docker-archive:PATH[:TAG] as skopeo writes them, or a
-   plain path that begins with / ./ or ../ */
+/* oci:PATH[:TAG], oci-archive:PATH[:TAG], docker-archive:PATH[:TAG] as skopeo writes them, or
+   PATH[:TAG] beginning with / ./ or ../ */
 static bool parse_path(struct arena *arena, const char *text, struct path_source *out)
 {
 	static const char *const prefixes[] = {"oci-layout:", "oci:", "oci-archive:",
 					       "docker-archive:"};
+	bool is_path = text[0] == '/' || strncmp(text, "./", 2) == 0 ||
+		       strncmp(text, "../", 3) == 0;
 	const char *colon;
 
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+	for (size_t i = 0; !is_path && i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		size_t length = strlen(prefixes[i]);
 
 		if (strncmp(text, prefixes[i], length) != 0)
 			continue;
 		text += length;
 		text += strncmp(text, "//", 2) == 0 ? 2 : 0;
-		colon = strchr(text, ':');
-		out->path = colon != NULL ? arena_strndup(arena, text, (size_t)(colon - text))
-					  : text;
-		out->tag = colon != NULL ? colon + 1 : NULL;
-		return true;
+		is_path = true;
 	}
-	if (text[0] != '/' && strncmp(text, "./", 2) != 0 && strncmp(text, "../", 3) != 0)
+	if (!is_path)
 		return false;
-	*out = (struct path_source){.path = text};
+	colon = strchr(text, ':');
+	out->path = colon != NULL ? arena_strndup(arena, text, (size_t)(colon - text)) : text;
+	out->tag = colon != NULL ? colon + 1 : NULL;
 	return true;
 }
 
@@ -131,6 +131,8 @@ static int load_path(struct plan *p, const struct path_source *source, struct di
 	if (!o->reread && recall(o->store, &key, manifest))
 		return 0;
 	job.fd = fd;
+	if (store_stage(o->store, err) < 0)
+		return -1;
 	if (job_run(source->path, load_work, &job, &result, err) < 0)
 		return error_add(err, "reading %s", source->path);
 	memcpy(manifest, result.data, sizeof(*manifest));

@@ -12,6 +12,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <uthash.h>
 
 enum { COPY_MAX_DEPTH = 300, MAX_XATTR_LIST = 64 * 1024 };
@@ -31,7 +32,7 @@ struct copier {
 	bool owner_given;
 	uid_t uid;
 	gid_t gid;
-	struct rootpath_new parents;
+	struct rootpath_new parents; /* its time is that of what is copied */
 	int stack[COPY_MAX_DEPTH]; /* directories from the destination to where the walk is */
 	int depth;
 	const char *rename; /* for a single file: its name at the destination */
@@ -295,6 +296,8 @@ static int unpack(struct copier *c, const char *path, struct error *err)
 	struct unpack_options options = {.owner = c->owner_given ? (int64_t)c->uid : -1,
 					 .group = c->owner_given ? (int64_t)c->gid : -1};
 	auto_fd int dir = -1, fd = -1;
+	struct stat before, after;
+	struct timespec start;
 	uint64_t entries;
 
 	if (!spec->unpack)
@@ -306,7 +309,17 @@ static int unpack(struct copier *c, const char *path, struct error *err)
 	dir = rootpath_mkdirs(c->o->target, spec->dest, &c->parents, err);
 	if (dir < 0)
 		return -1;
-	return archive_extract(fd, dir, &options, &entries, err) < 0 ? -1 : 1;
+	if (fstat(dir, &before) < 0)
+		return error_sys(err, "reading the destination");
+	clock_gettime(CLOCK_REALTIME_COARSE, &start);
+	if (archive_extract(fd, dir, &options, &entries, err) < 0)
+		return -1;
+	if (fstat(dir, &after) < 0)
+		return error_sys(err, "reading the destination");
+	/* An archive that names its own root gives it a time; else it has only become newer. */
+	if (after.st_mtim.tv_sec >= start.tv_sec && rootpath_keep_time(dir, &before, err) < 0)
+		return -1;
+	return 1;
 }
 
 static int copy_match(struct copier *c, const char *path, struct error *err)
@@ -314,12 +327,14 @@ static int copy_match(struct copier *c, const char *path, struct error *err)
 	const struct walk_options walk = {.root = c->o->source, .ignore = c->o->ignore};
 	auto_fd int probe = open_in(c->o->source, *path != '\0' ? path : ".", O_PATH, 0, err);
 	struct stat st;
+	struct stat before;
 	int dir, status;
 
 	if (probe < 0)
 		return -1;
 	if (fstat(probe, &st) < 0)
 		return error_sys(err, "%s", path);
+	c->parents.mtime = st.st_mtim;
 	if (S_ISREG(st.st_mode)) {
 		status = unpack(c, path, err);
 		if (status != 0)
@@ -332,7 +347,10 @@ static int copy_match(struct copier *c, const char *path, struct error *err)
 		return -1;
 	c->stack[0] = dir;
 	c->depth = 1;
-	status = walk_tree(&walk, path, visit, c, err);
+	status = fstat(dir, &before) < 0 ? error_sys(err, "reading the destination")
+					 : walk_tree(&walk, path, visit, c, err);
+	if (status == 0)
+		status = rootpath_keep_time(dir, &before, err);
 	while (c->depth > 0)
 		close(c->stack[--c->depth]);
 	links_free(c);
@@ -369,15 +387,20 @@ static int write_inline(struct copier *c, const struct inline_file *f, struct er
 	const char *name;
 	auto_fd int dir = open_place(c, f->name, &name, err);
 	auto_fd int fd = -1;
+	struct stat before;
 
-	if (dir < 0 || clear(dir, name, err) < 0)
+	if (dir < 0)
+		return -1;
+	if (fstat(dir, &before) < 0)
+		return error_sys(err, "reading the destination");
+	if (clear(dir, name, err) < 0)
 		return -1;
 	fd = open_child(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
 	if (fd < 0 || write_all(fd, f->data, f->length, err) < 0)
 		return -1;
 	if (fchown(fd, c->uid, c->gid) < 0 || fchmod(fd, new_mode(c, &st)) < 0)
 		return error_sys(err, "%s", f->name);
-	return 0;
+	return rootpath_keep_time(dir, &before, err);
 }
 
 int copy_run(const struct copy_options *o, struct error *err)
@@ -394,6 +417,8 @@ int copy_run(const struct copy_options *o, struct error *err)
 	c.parents.gid = c.gid;
 	if (chmod != NULL && strspn(chmod, "01234567") == strlen(chmod))
 		c.parents.mode = mode_apply(chmod, 0, true);
+	/* Here-documents have no time of their own. */
+	clock_gettime(CLOCK_REALTIME, &c.parents.mtime);
 	for (size_t i = 0; i < o->spec->file_count; i++)
 		if (write_inline(&c, &o->spec->files[i], err) < 0)
 			return error_add(err, "writing %s", o->spec->files[i].name);

@@ -103,7 +103,8 @@ static void print_text(const struct plan *p, const struct forecast *f, struct bu
 			const struct step *s = stage->steps[j];
 
 			buf_printf(out, "  %2d %-7s  %s\n", s->number,
-				   prediction_names[f->steps[s->number - 1]], s->created_by);
+				   prediction_names[f->steps[s->number - 1]],
+				   s->insn->original);
 		}
 	}
 }

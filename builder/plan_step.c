@@ -5,6 +5,7 @@
 #include "builder/syntax.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Says of each flag this version does not act on that it does not, instead of ignoring it. */
 static bool flags_supported(struct plan *p, const struct dockerfile *file, const struct insn *insn,
@@ -25,6 +26,12 @@ static bool flags_supported(struct plan *p, const struct dockerfile *file, const
 		fine = false;
 	}
 	return fine;
+}
+
+/* A bool flag; its value was checked by the parser. */
+static bool flag_is_true(const struct flag *flag)
+{
+	return flag->value == NULL || strcasecmp(flag->value, "false") != 0;
 }
 
 /* --- RUN ----------------------------------------------------------------------------------- */
@@ -326,7 +333,7 @@ static const char *expand_flag(struct plan *p, struct stage_plan *stage,
 void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
 	       const char *place, const struct insn *insn)
 {
-	static const char *const known[] = {"from", "chown", "chmod", "link", NULL};
+	static const char *const known[] = {"from", "chown", "chmod", "link", "unpack", NULL};
 	struct copy_spec copy = {.unpack = insn->kind == INSN_ADD};
 	struct error err = ERROR_INIT;
 	struct step *step;
@@ -336,6 +343,8 @@ void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile
 	resolve_from(p, stage, file, insn, &copy);
 	copy.chown = expand_flag(p, stage, file, insn, "chown");
 	copy.chmod = expand_flag(p, stage, file, insn, "chmod");
+	if (flag_of(insn, "unpack") != NULL)
+		copy.unpack = flag_is_true(flag_of(insn, "unpack"));
 	if (copy.chmod != NULL && mode_check(copy.chmod, &err) < 0)
 		plan_report(p, file, DIAG_ERROR, flag_of(insn, "chmod")->at, err.hint, "%s",
 			    err.frame[0].text);

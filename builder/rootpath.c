@@ -9,18 +9,31 @@
 
 enum { MAX_LINKS = 40 };
 
+int rootpath_keep_time(int dir, const struct stat *st, struct error *err)
+{
+	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
+
+	return futimens(dir, times) == 0 ? 0 : error_sys(err, "setting a directory's time");
+}
+
 static int create(int dir, const char *name, const struct rootpath_new *as, struct error *err)
 {
+	const struct timespec times[2] = {as->mtime, as->mtime};
 	auto_fd int fd = -1;
+	struct stat before;
 
+	if (fstat(dir, &before) < 0)
+		return error_sys(err, "reading a directory");
 	if (mkdirat(dir, name, 0700) < 0)
 		return error_sys(err, "creating directory %s", name);
 	fd = open_child(dir, name, O_RDONLY | O_DIRECTORY, 0, err);
 	if (fd < 0)
 		return -1;
 	/* chown first: it clears setuid and setgid bits. umask does not apply. */
-	if (fchown(fd, as->uid, as->gid) < 0 || fchmod(fd, as->mode) < 0)
+	if (fchown(fd, as->uid, as->gid) < 0 || fchmod(fd, as->mode) < 0 || futimens(fd, times) < 0)
 		return error_sys(err, "creating directory %s", name);
+	if (rootpath_keep_time(dir, &before, err) < 0)
+		return -1;
 	return steal_fd(&fd);
 }
 

@@ -73,6 +73,9 @@ static int add_layer(struct build *b, const struct layer *layer, struct lowers *
 	if (t->fd < 0 && t->job == NULL) {
 		t->fd = store_find(b->store, STORE_TREES, &layer->diff_id, &missing);
 		if (t->fd < 0 && b->unpacking < b->jobs) {
+			/* A stage made by the job would be the job's and end with it. */
+			if (store_stage(b->store, err) < 0)
+				return -1;
 			t->job = job_start(b->loop, "unpacking a layer", unpack_work, t,
 					   unpack_done, t, err);
 			if (t->job == NULL)

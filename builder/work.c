@@ -135,6 +135,7 @@ static int workdir_work(void *arg, struct buf *result, struct error *err)
 		return -1;
 	as.uid = user.uid;
 	as.gid = user.gid;
+	clock_gettime(CLOCK_REALTIME, &as.mtime);
 	dir = rootpath_mkdirs(target, s->directory, &as, err);
 	return dir < 0 ? -1 : 0;
 }

@@ -161,8 +161,7 @@ static int walk_link(struct walk *w, int fd, struct error *err)
 	if (target[0] == '/')
 		while (w->depth > 1)
 			walk_pop(w);
-	else
-		buf_truncate(&w->path, w->places[w->depth - 1].length);
+	buf_truncate(&w->path, w->places[w->depth - 1].length);
 	return 0;
 }
 
