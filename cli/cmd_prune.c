@@ -37,8 +37,8 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	if (cli_store(cli, err) == NULL || store_prune(cli->store, &want, &report, err) < 0)
 		return -1;
 	out_printf(cli->out,
-		   "%s %" PRIu64 " unnamed images, %" PRIu64 " cache records, %" PRIu64
-		   " blobs, %" PRIu64 " unpacked layers\n%s %s\n",
+		   "%s %" PRIu64 " unnamed images, %" PRIu64 " records, %" PRIu64 " blobs, %" PRIu64
+		   " unpacked layers\n%s %s\n",
 		   v->dry_run ? "Would remove:" : "Removed:", report.names, report.records,
 		   report.blobs, report.trees,
 		   v->dry_run ? "Would free:" : "Freed:", size_format(report.bytes, text));

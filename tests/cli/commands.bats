@@ -413,10 +413,10 @@ commands() {
 	three_layers
 	run -0 varve layers three
 	[[ "${lines[1]}" == "1 "*"+6 ~0 -0"*"COPY tree /" ]]
-	[[ "${lines[2]}" == "2 "*"+1 ~1 -3"*"RUN change" ]]
+	[[ "${lines[2]}" == "2 "*"+1 ~2 -3"*"RUN change" ]]
 	[[ "${lines[3]}" == "3 "*"+0 ~1 -0"*"RUN chmod 600 new.txt" ]]
 	varve layers --json three | jq -e 'map([.Number, .Added, .Modified, .Removed]) ==
-		[[1,6,0,0],[2,1,1,3],[3,0,1,0]] and all(.Size == .PlainSize)'
+		[[1,6,0,0],[2,1,2,3],[3,0,1,0]] and all(.Size == .PlainSize)'
 }
 
 @test "diff of one image shows each layer" {
@@ -427,7 +427,7 @@ commands() {
 		"layer 3/3" "m /new.txt (mode 0644 -> 0600)"
 	varve diff --json three >"$T/json" || true
 	jq -e '[.layers[] | .summary | [.added, .modified, .removed, .metadata]] ==
-		[[6,0,0,0],[1,1,3,0],[0,0,0,1]]' "$T/json"
+		[[6,0,0,0],[1,2,3,0],[0,0,0,1]]' "$T/json"
 	jq -e '.layers[0].changes | map(.path) | index("/dir/three.txt") != null' "$T/json"
 }
 
