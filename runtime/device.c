@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { QUIET = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
+enum { QUIET = MS_NOSUID | MS_NOEXEC };
 
 static const struct node {
 	const char *name;
@@ -29,19 +29,6 @@ static const struct link {
 
 static const char *const directories[] = { "pts", "shm", "mqueue" };
 
-static const struct mount_option device_options[] = {
-	{ "mode", "755" }, { "size", "64k" }, { NULL, NULL },
-};
-static const struct mount_option shm_options[] = {
-	{ "mode", "1777" }, { "size", "64m" }, { NULL, NULL },
-};
-static const struct mount_option pts_options[] = {
-	{ "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", "5" }, { NULL, NULL },
-};
-static const struct mount_option pts_options_without_group[] = {
-	{ "ptmxmode", "0666" }, { "mode", "0620" }, { NULL, NULL },
-};
-
 #define array_each(item, array)                                                                    \
 	for (item = (array); item < (array) + sizeof(array) / sizeof((array)[0]); item++)
 
@@ -55,7 +42,7 @@ static int bind_node(int host, int dev, const struct node *n, struct error *err)
 	file = openat(dev, n->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (file < 0)
 		return error_sys(err, "creating /dev/%s", n->name);
-	mount = mount_clone(host, n->name, 0, QUIET, err);
+	mount = mount_clone(host, n->name, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (mount < 0)
 		return error_add(err, "/dev");
 	if (fstat(mount, &st) < 0)
@@ -63,7 +50,9 @@ static int bind_node(int host, int dev, const struct node *n, struct error *err)
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(n->major, n->minor))
 		return error_set(err, ERROR_IO, "the host's /dev/%s is not the device %u:%u",
 				 n->name, n->major, n->minor);
-	return mount_attach(steal_fd(&mount), dev, n->name, err);
+	if (sys_move_mount(mount, dev, n->name, 0) < 0)
+		return error_sys(err, "binding /dev/%s", n->name);
+	return 0;
 }
 
 static int make_nodes(int host, int dev, struct error *err)
@@ -95,29 +84,24 @@ static int make_entries(int host, int dev, struct error *err)
 	return make_nodes(host, dev, err);
 }
 
-static int mount_terminals(int dev, struct error *err)
+/* Group 5 owns terminals everywhere, but a user namespace with one id does not know it. */
+static int mount_terminals(struct error *err)
 {
-	int mount = mount_new("devpts", pts_options, QUIET, err);
-
-	if (mount < 0 && err->os == EINVAL) { /* group 5 is not mapped */
-		error_clear(err);
-		mount = mount_new("devpts", pts_options_without_group, QUIET, err);
-	}
-	return mount < 0 ? -1 : mount_attach(mount, dev, "pts", err);
+	if (sys_mount("devpts", "/dev/pts", "devpts", QUIET, "ptmxmode=0666,mode=0620,gid=5") < 0 &&
+	    (errno != EINVAL ||
+	     sys_mount("devpts", "/dev/pts", "devpts", QUIET, "ptmxmode=0666,mode=0620") < 0))
+		return error_sys(err, "mounting devpts");
+	return 0;
 }
 
-static int mount_memory(int dev, struct error *err)
+static int mount_memory(struct error *err)
 {
-	int mount = mount_new("tmpfs", shm_options, QUIET | MOUNT_ATTR_NODEV, err);
-
-	if (mount < 0 || mount_attach(mount, dev, "shm", err) < 0)
-		return -1;
-	mount = mount_new("mqueue", NULL, QUIET | MOUNT_ATTR_NODEV, err);
-	if (mount < 0 && err->os == ENODEV) { /* a kernel without message queues */
-		error_clear(err);
-		return 0;
-	}
-	return mount < 0 ? -1 : mount_attach(mount, dev, "mqueue", err);
+	if (sys_mount("tmpfs", "/dev/shm", "tmpfs", QUIET | MS_NODEV, "mode=1777,size=64m") < 0)
+		return error_sys(err, "mounting /dev/shm");
+	if (sys_mount("mqueue", "/dev/mqueue", "mqueue", QUIET | MS_NODEV, NULL) < 0 &&
+	    errno != ENODEV) /* a kernel without message queues */
+		return error_sys(err, "mounting mqueue");
+	return 0;
 }
 
 int device_mount(struct error *err)
@@ -127,9 +111,12 @@ int device_mount(struct error *err)
 
 	if (host < 0)
 		return error_sys(err, "/dev");
-	dev = mount_stage(mount_new("tmpfs", device_options, QUIET, err), "/dev", err);
-	if (dev < 0 || make_entries(host, dev, err) < 0 || mount_terminals(dev, err) < 0 ||
-	    mount_memory(dev, err) < 0)
+	if (sys_mount("tmpfs", "/dev", "tmpfs", QUIET, "mode=755,size=64k") < 0)
+		return error_sys(err, "mounting /dev");
+	dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dev < 0)
+		return error_sys(err, "/dev");
+	if (make_entries(host, dev, err) < 0 || mount_terminals(err) < 0)
 		return -1;
-	return steal_fd(&dev);
+	return mount_memory(err);
 }

@@ -2,18 +2,17 @@
 #include "runtime/exec.h"
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char default_path[] =
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-enum { HEADERS_MAX = 64, LINE_SIZE = 256 };
+enum { HEADERS_MAX = 64, LINE_SIZE = 256, INTERPRETERS_MAX = 8 };
 
 static const char *find_path(char *const *envp)
 {
@@ -59,6 +58,48 @@ static bool find_program(const char *name, const char *path, char found[PATH_MAX
 	}
 }
 
+/* The program named in a "#!" line, cut at the first blank. */
+static bool script_interpreter(char *line, ssize_t length, char *name, size_t size)
+{
+	char *start;
+
+	if (length < 3 || line[0] != '#' || line[1] != '!')
+		return false;
+	start = line + 2 + strspn(line + 2, " \t");
+	start[strcspn(start, " \t\r\n")] = '\0';
+	if (start == line || *start == '\0' || strlen(start) >= size)
+		return false;
+	memcpy(name, start, strlen(start) + 1);
+	return true;
+}
+
+/* Until execve() is through, /proc/self/exe is varve itself on the host. A program or a script's
+   interpreter that leads there would get hold of it and, as root, could overwrite it
+   (CVE-2019-5736). 0, or the errno to refuse with. */
+static int refuse_magic_links(const char *program)
+{
+	char path[PATH_MAX], line[LINE_SIZE + 1];
+
+	memcpy(path, program, strlen(program) + 1);
+	for (int depth = 0; depth < INTERPRETERS_MAX; depth++) {
+		auto_fd int fd = -1;
+		ssize_t length;
+
+		if (!is_program(path))
+			return 0; /* execve() finds the right words */
+		fd = openat_policy(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
+				   RESOLVE_NO_MAGICLINKS);
+		/* Who is not root cannot write to varve either. */
+		if (fd < 0)
+			return errno == EACCES && geteuid() != 0 ? 0 : errno;
+		length = pread(fd, line, LINE_SIZE, 0);
+		line[length > 0 ? length : 0] = '\0';
+		if (!script_interpreter(line, length, path, sizeof(path)))
+			return 0;
+	}
+	return ELOOP; /* the kernel gives up earlier */
+}
+
 void exec_search(char *const *argv, char *const *envp, struct exec_failure *failure)
 {
 	const char *name = argv[0];
@@ -75,23 +116,11 @@ void exec_search(char *const *argv, char *const *envp, struct exec_failure *fail
 		failure->os = ENOENT;
 		return;
 	}
+	failure->os = refuse_magic_links(failure->path);
+	if (failure->os != 0)
+		return;
 	execve(failure->path, argv, envp);
 	failure->os = errno;
-}
-
-/* The program named in a "#!" line, cut at the first blank. */
-static bool script_interpreter(char *line, ssize_t length, char *name, size_t size)
-{
-	char *start;
-
-	if (length < 3 || line[0] != '#' || line[1] != '!')
-		return false;
-	start = line + 2 + strspn(line + 2, " \t");
-	start[strcspn(start, " \t\r\n")] = '\0';
-	if (start == line || *start == '\0' || strlen(start) >= size)
-		return false;
-	memcpy(name, start, strlen(start) + 1);
-	return true;
 }
 
 /* The dynamic loader that a 64-bit ELF file asks for. */
@@ -180,6 +209,8 @@ int exec_explain(const struct exec_failure *failure, const char *name, struct er
 				       "such as RUN [\"/program\", \"argument\"]", path);
 	if (failure->os == EACCES)
 		return error_hint(err, "it is not a file that this user may execute");
+	if (failure->os == ELOOP)
+		return error_hint(err, "it, or its interpreter, must not be a link into /proc");
 	if (failure->os == E2BIG)
 		return error_hint(err, "the arguments and the environment together are too long");
 	if (failure->os == ENOTDIR)

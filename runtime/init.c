@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { NOFILE_SOFT = 1048576, ARGUMENTS_MAX = 8 * 1024 * 1024 };
+enum { NOFILE_SOFT = 1048576, ARGUMENTS_MAX = 8 * 1024 * 1024, STANDARD_SIGNALS = 32 };
 
 /* Closes everything from first on but the kept descriptors, which get sorted. */
 static void close_others(unsigned int first, int *keep, size_t count)
@@ -75,7 +75,8 @@ static void child_ended(int signal)
 	(void)signal; /* only interrupts ppoll() */
 }
 
-/* Blocked signals reach PID 1 but do nothing. What the caller ignored, the program would too. */
+/* Blocked signals reach PID 1 but do nothing. What the caller ignored, the program would too; no
+   shell or runtime ignores the real-time signals after these. */
 static void set_signals(void)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
@@ -83,7 +84,7 @@ static void set_signals(void)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (int signal = 1; signal < NSIG; signal++)
+	for (int signal = 1; signal < STANDARD_SIGNALS; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP)
 			sigaction(signal, &action, NULL);
 	action.sa_handler = child_ended;
@@ -117,27 +118,27 @@ static int hide_keys(struct error *err)
 
 /* A program that must not be killed for memory (a service with a negative score) starts builds
    that may be. */
-static int reset_oom_score(int proc, struct error *err)
+static int reset_oom_score(const struct plan *plan, int proc, struct error *err)
 {
-	auto_fd int fd = openat(proc, "self/oom_score_adj", O_RDWR | O_CLOEXEC);
-	char score[8] = "";
+	auto_fd int fd = -1;
 
-	if (fd < 0 || read(fd, score, sizeof(score) - 1) < 0)
-		return error_sys(err, "reading oom_score_adj");
-	if (score[0] == '-' && write(fd, "0", 1) < 0)
+	if (!plan->oom_protected)
+		return 0;
+	fd = openat(proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) < 0)
 		return error_sys(err, "setting oom_score_adj");
 	return 0;
 }
 
-static int set_identity(const struct sandbox_spec *spec, int proc, struct error *err)
+static int set_identity(const struct plan *plan, int proc, struct error *err)
 {
-	const char *name = spec->hostname;
+	const char *name = plan->spec->hostname;
 
 	if (name != NULL && sethostname(name, strlen(name)) < 0)
 		return error_sys(err, "setting the host name %s", name);
-	if (reset_oom_score(proc, err) < 0 || set_limits(err) < 0 || hide_keys(err) < 0)
+	if (reset_oom_score(plan, proc, err) < 0 || set_limits(err) < 0 || hide_keys(err) < 0)
 		return -1;
-	return confine_early(spec, err);
+	return confine_early(plan->spec, err);
 }
 
 static int enter_root(int root, struct error *err)
@@ -187,7 +188,7 @@ static int prepare(const struct plan *plan, struct furniture *f, struct error *e
 
 	umask(0);
 	if (network_enter(plan->spec, err) < 0 || mounts_prepare(f, err) < 0 ||
-	    set_identity(plan->spec, f->proc, err) < 0)
+	    set_identity(plan, f->proc, err) < 0)
 		return -1;
 	umask(022);
 	forget_caller();
@@ -206,7 +207,7 @@ static bool pass_signals_on(const struct plan *plan, pid_t program)
 
 	if (n == 1)
 		kill(program, number);
-	return n != 0;
+	return n == 1 || (n < 0 && errno == EINTR);
 }
 
 /* Reaps orphans and passes signals on until the program has ended. */

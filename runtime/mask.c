@@ -1,105 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lists are moby's of August 2026 (HARDENING 3.6). */
-#include "common/cleanup.h"
-#include "common/fd.h"
-#include "runtime/mount.h"
 #include "runtime/plan.h"
 #include "runtime/sys.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static const char *const hidden_files[] = {
-	"interrupts",  "kcore",	     "keys",	    "latency_stats",
-	"sched_debug", "timer_list", "timer_stats", NULL,
+	"/proc/interrupts",  "/proc/kcore",	 "/proc/keys",	      "/proc/latency_stats",
+	"/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats", NULL,
 };
-static const char *const hidden_in_proc[] = { "acpi", "asound", "scsi", NULL };
-static const char *const hidden_in_sys[] = { "firmware", "devices/virtual/powercap", NULL };
-static const char *const protected_in_proc[] = { "bus",	"fs", "irq", "sys", "sysrq-trigger", NULL };
-
-#define THROTTLE "devices/system/cpu/cpu%d/thermal_throttle"
+static const char *const hidden_directories[] = {
+	"/proc/acpi",	 "/proc/asound",		  "/proc/scsi",
+	"/sys/firmware", "/sys/devices/virtual/powercap", NULL,
+};
+static const char *const protected_paths[] = {
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
+};
+#define THROTTLE "/sys/devices/system/cpu/cpu%d/thermal_throttle"
 enum { CPUS_MAX = 8192 }; /* CONFIG_NR_CPUS of x86-64 at most */
 
-static const struct mount_option empty_options[] = {
-	{ "mode", "755" }, { "nr_blocks", "1" }, { "nr_inodes", "1" }, { NULL, NULL },
-};
+enum { QUIET = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC };
 
-/* Looked for first: to throw a clone away unused, the kernel waits for an RCU grace period. */
-static bool exists(int dir, const char *path)
+/* 1: hidden. 0: this kernel has it not. The first directory gets an empty file system, the others
+   a bind of that; *first is its path or NULL. */
+static int hide_directory(const char *path, const char **first, struct error *err)
 {
-	return faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	int status;
+
+	if (*first == NULL)
+		status = sys_mount("tmpfs", path, "tmpfs", QUIET, "mode=755,nr_blocks=1,nr_inodes=1");
+	else
+		status = sys_mount(*first, path, NULL, MS_BIND, NULL);
+	if (status < 0)
+		return errno == ENOENT ? 0 : error_sys(err, "hiding %s", path);
+	if (*first == NULL)
+		*first = path;
+	return 1;
 }
 
-/* /dev is ours, so its null is the real null device (CVE-2025-31133). */
-static int hide_files(const struct furniture *f, struct error *err)
+static int hide_directories(struct error *err)
 {
-	for (const char *const *path = hidden_files; *path != NULL; path++) {
-		int cover;
+	const char *first = NULL;
+	int status = 1;
 
-		if (!exists(f->proc, *path))
-			continue;
-		cover = mount_clone(f->dev, "null", 0, 0, err);
-		if (cover < 0 || mount_attach(cover, f->proc, *path, err) < 0)
-			return error_add(err, "hiding /proc/%s", *path);
-	}
-	return 0;
-}
-
-/* All directories are covered by one empty file system; *cover is its first mount, or -1. */
-static int hide_directory(int dir, const char *path, int *cover, struct error *err)
-{
-	const unsigned int attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					MOUNT_ATTR_NOEXEC;
-	int mount;
-
-	if (*cover < 0) {
-		*cover = mount_new("tmpfs", empty_options, attributes, err);
-		if (*cover < 0)
+	for (const char *const *path = hidden_directories; *path != NULL; path++)
+		if (hide_directory(*path, &first, err) < 0)
 			return -1;
-		if (sys_move_mount(*cover, dir, path, 0) < 0)
-			return error_sys(err, "hiding %s", path);
-		return 0;
-	}
-	mount = mount_clone(*cover, "", 0, 0, err);
-	if (mount < 0 || mount_attach(mount, dir, path, err) < 0)
-		return error_add(err, "hiding %s", path);
-	return 0;
-}
-
-static int hide_directories(const struct furniture *f, struct error *err)
-{
-	auto_fd int cover = -1;
-
-	for (const char *const *path = hidden_in_proc; *path != NULL; path++)
-		if (exists(f->proc, *path) && hide_directory(f->proc, *path, &cover, err) < 0)
-			return -1;
-	for (const char *const *path = hidden_in_sys; *path != NULL; path++)
-		if (exists(f->sys, *path) && hide_directory(f->sys, *path, &cover, err) < 0)
-			return -1;
-	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
+	/* A processor has it for each of its cores or for none. */
+	for (int cpu = 0; cpu < CPUS_MAX && status > 0; cpu++) {
 		char path[sizeof(THROTTLE) + 8];
 
 		snprintf(path, sizeof(path), THROTTLE, cpu);
-		if (!exists(f->sys, path))
-			break; /* the processor has it for each of its cores or for none */
-		if (hide_directory(f->sys, path, &cover, err) < 0)
-			return -1;
+		status = hide_directory(path, &first, err);
+		if (first == path)
+			first = NULL;
 	}
-	return 0;
+	return status;
 }
 
-static int protect(int proc, const char *path, struct error *err)
+int mask_mount(struct error *err)
 {
-	int mount = mount_clone(proc, path, AT_RECURSIVE, MOUNT_ATTR_RDONLY, err);
-
-	return mount < 0 ? -1 : mount_attach(mount, proc, path, err);
-}
-
-int mask_mount(const struct furniture *f, struct error *err)
-{
-	if (hide_files(f, err) < 0 || hide_directories(f, err) < 0)
+	/* /dev is ours, so this is the real null device (CVE-2025-31133). */
+	for (const char *const *path = hidden_files; *path != NULL; path++)
+		if (sys_mount("/dev/null", *path, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+			return error_sys(err, "hiding %s", *path);
+	if (hide_directories(err) < 0)
 		return -1;
-	for (const char *const *path = protected_in_proc; *path != NULL; path++)
-		if (exists(f->proc, *path) && protect(f->proc, *path, err) < 0)
-			return -1;
+	for (const char *const *path = protected_paths; *path != NULL; path++) {
+		if (sys_mount(*path, *path, NULL, MS_BIND, NULL) < 0) {
+			if (errno == ENOENT)
+				continue;
+			return error_sys(err, "binding %s", *path);
+		}
+		if (sys_mount(NULL, *path, NULL, MS_BIND | MS_REMOUNT | QUIET, NULL) < 0)
+			return error_sys(err, "protecting %s", *path);
+	}
 	return 0;
 }

@@ -59,27 +59,3 @@ int mount_clone(int dir, const char *name, unsigned int flags, uint64_t attribut
 		return error_sys(err, "restricting the bind of %s", name);
 	return steal_fd(&mount);
 }
-
-int mount_attach(int mount, int dir, const char *name, struct error *err)
-{
-	auto_fd int owned = mount;
-	unsigned int flags = name[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0;
-
-	if (sys_move_mount(owned, dir, name, flags) == 0)
-		return 0;
-	if (errno == ENOTDIR || errno == EINVAL)
-		return error_set(err, ERROR_IO, "attaching to %s: it is not of the right type",
-				 name);
-	return error_sys(err, "attaching to %s", name);
-}
-
-int mount_stage(int mount, const char *path, struct error *err)
-{
-	auto_fd int owned = mount;
-
-	if (owned < 0)
-		return -1;
-	if (sys_move_mount(owned, AT_FDCWD, path, 0) < 0)
-		return error_sys(err, "attaching over %s", path);
-	return steal_fd(&owned);
-}

@@ -22,14 +22,6 @@ int mount_new(const char *type, const struct mount_option *options, unsigned int
 int mount_clone(int dir, const char *name, unsigned int flags, uint64_t attributes,
 		struct error *err);
 
-/* Attaches mount on dir/name, one component that must not be a symlink, and closes mount whether
-   it succeeds or not. */
-int mount_attach(int mount, int dir, const char *name, struct error *err);
-
-/* Attaches over the host's directory, in this namespace, and gives mount back; it is closed on
-   failure, and -1 fails silently, so that calls can be nested. */
-int mount_stage(int mount, const char *path, struct error *err);
-
 /* error_sys() with what the kernel logged in the file system context, since errno alone says no
    more than "Invalid argument". */
 int mount_error(int fs, struct error *err, const char *format, ...)

@@ -15,51 +15,64 @@ enum { HARMLESS = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
 
 static int mount_proc(struct error *err)
 {
-	int mount = mount_new("proc", NULL, HARMLESS, err);
-
-	if (mount < 0 && err->os == EPERM)
+	if (sys_mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+		return 0;
+	error_sys(err, "mounting proc");
+	if (err->os == EPERM)
 		error_hint(err, "an outer container masks /proc; run that container with "
 				"--security-opt systempaths=unconfined, or use --isolation=chroot");
-	return mount_stage(mount, "/proc", err);
+	return -1;
 }
 
 /* A new sysfs needs rights over the network namespace (EPERM, EACCES in a user namespace that uses
-   the host's network); then the one we see is shown, without the cgroups in it (CVE-2023-25809). */
+   the host's network); then the one we see is shown, without the cgroups in it (CVE-2023-25809).
+   mount(2) would refuse the same sysfs on itself. */
 static int mount_sys(struct error *err)
 {
 	auto_fd int mount = mount_new("sysfs", NULL, HARMLESS | MOUNT_ATTR_RDONLY, err);
-	int empty;
+	bool shared = mount < 0 && err->code == ERROR_DENIED;
 
-	if (mount >= 0 || err->code != ERROR_DENIED)
-		return mount_stage(steal_fd(&mount), "/sys", err);
-	error_clear(err);
-	mount = mount_clone(AT_FDCWD, "/sys", AT_RECURSIVE, HARMLESS | MOUNT_ATTR_RDONLY, err);
-	mount = mount_stage(steal_fd(&mount), "/sys", err);
+	if (shared) {
+		error_clear(err);
+		mount = mount_clone(AT_FDCWD, "/sys", AT_RECURSIVE, HARMLESS | MOUNT_ATTR_RDONLY,
+				    err);
+	}
 	if (mount < 0)
 		return -1;
-	if (faccessat(mount, "fs/cgroup", F_OK, 0) < 0)
-		return steal_fd(&mount);
-	empty = mount_new("tmpfs", NULL, HARMLESS | MOUNT_ATTR_RDONLY, err);
-	if (empty < 0 || mount_attach(empty, mount, "fs/cgroup", err) < 0)
-		return -1;
-	return steal_fd(&mount);
+	if (sys_move_mount(mount, AT_FDCWD, "/sys", 0) < 0)
+		return error_sys(err, "attaching /sys");
+	if (shared &&
+	    sys_mount("tmpfs", "/sys/fs/cgroup", "tmpfs",
+		      MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
+	    errno != ENOENT)
+		return error_sys(err, "hiding /sys/fs/cgroup");
+	return 0;
 }
 
-/* On the host's own directories, because mounts can be attached to a tree only once that tree is
-   itself attached (before Linux 6.15); moving them later takes what is mounted on them along. */
+static int open_staged(const char *path, struct error *err)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 ? fd : error_sys(err, "%s", path);
+}
+
+/* On the host's own directories, in init's namespace: no name of an image is looked up yet, so
+   plain mount(2) is safe, and one call where detached mounts take five. Moving a mount takes what
+   is mounted on it along. */
 int mounts_prepare(struct furniture *out, struct error *err)
 {
 	if (sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_sys(err, "making the mounts private");
-	out->dev = device_mount(err);
-	out->proc = out->dev < 0 ? -1 : mount_proc(err);
-	out->sys = out->proc < 0 ? -1 : mount_sys(err);
+	if (device_mount(err) < 0 || mount_proc(err) < 0 || mount_sys(err) < 0 ||
+	    mask_mount(err) < 0)
+		return -1;
+	out->dev = open_staged("/dev", err);
+	out->proc = out->dev < 0 ? -1 : open_staged("/proc", err);
+	out->sys = out->proc < 0 ? -1 : open_staged("/sys", err);
 	if (out->sys < 0)
 		return -1;
 	out->null = openat(out->dev, "null", O_RDWR | O_CLOEXEC);
-	if (out->null < 0)
-		return error_sys(err, "/dev/null");
-	return mask_mount(out, err);
+	return out->null >= 0 ? 0 : error_sys(err, "/dev/null");
 }
 
 static unsigned int attributes_of(const struct sandbox_mount *m)

@@ -19,6 +19,7 @@ struct plan {
 	int *sources;                    /* of spec->mounts: detached, -1 for a tmpfs */
 	int lifeline; /* seqpacket socket. To init: the root's mount, then numbers of signals to
 			 pass on; it ends when the caller dies. From init: one struct report */
+	bool oom_protected; /* the caller has a negative oom_score_adj */
 };
 
 /* What init has made while the caller was mounting the root. */
@@ -45,11 +46,11 @@ int mounts_prepare(struct furniture *out, struct error *err);
 /* mounts.c: attaches the root, and everything else in it. */
 int mounts_build(const struct plan *plan, const struct furniture *f, int root, struct error *err);
 
-/* device.c: /dev with its own mounts. Returns its descriptor. */
+/* device.c: /dev with its own mounts, over the host's /dev. */
 int device_mount(struct error *err);
 
-/* mask.c: hides or write-protects what does not belong into a sandbox. */
-int mask_mount(const struct furniture *f, struct error *err);
+/* mask.c: hides or write-protects what does not belong into a sandbox, in /proc and /sys. */
+int mask_mount(struct error *err);
 
 /* program.c: starts the program in the root and returns its pid, once it executes. */
 pid_t program_start(const struct plan *plan, const struct furniture *f, struct error *err);

@@ -101,7 +101,7 @@ static void daemons_do_not_outlive_the_program(void **state)
 	snprintf(script, sizeof(script),
 		 "trap '' TERM HUP INT; for i in 1 2 3 4 5 6 7 8; do\n"
 		 "(busybox setsid busybox nohup sleep %s >/dev/null 2>&1 </dev/null &)\n"
-		 "done; while ! grep -q %s /proc/[0-9]*/cmdline; do :; done; echo started",
+		 "done; while ! grep -qs %s /proc/[0-9]*/cmdline; do :; done; echo started",
 		 marker, marker);
 	read_mounts(&before);
 	run_init(&r, &box, script);
@@ -153,6 +153,26 @@ static void signals_reach_the_program(void **state)
 		sched_yield();
 	assert_int_equal(sandbox_signal(r.box, SIGTERM, &r.err), -1);
 	run_release(&r);
+}
+
+/* A signal that init has not read when it ends resets the socket; the report must not be lost. */
+static void a_late_signal_does_not_lose_the_report(void **state)
+{
+	(void)state;
+	for (int i = 0; i < trials(); i++) {
+		struct error err = ERROR_INIT;
+		struct run r;
+
+		run_init(&r, &box, "exit 5");
+		assert_true(run_start(&r));
+		for (int n = 0; n < 50 && !sandbox_gone(r.box); n++)
+			if (sandbox_signal(r.box, SIGCONT, &err) < 0)
+				break;
+		if (!run_finish(&r))
+			assert_ok(-1, &r.err);
+		assert_int_equal(r.result.wait_status, 5 << 8);
+		run_release(&r);
+	}
 }
 
 /* Nothing inside may reach the caller's init by a signal. */
@@ -355,6 +375,7 @@ int main(void)
 		cmocka_unit_test(daemons_do_not_outlive_the_program),
 		cmocka_unit_test(orphans_are_reaped),
 		cmocka_unit_test(signals_reach_the_program),
+		cmocka_unit_test(a_late_signal_does_not_lose_the_report),
 		cmocka_unit_test(init_ignores_signals_from_inside),
 		cmocka_unit_test(kill_ends_everything),
 		cmocka_unit_test(free_ends_a_sandbox_that_runs),

@@ -99,6 +99,36 @@ static void what_may_not_be_executed_is_denied(void **state)
 	expect_failure(&r, ERROR_DENIED, "exec /bin/private: Permission denied", "");
 }
 
+/* CVE-2019-5736: until execve(), /proc/self/exe is this program, which root could overwrite. */
+static void the_host_program_is_out_of_reach(void **state)
+{
+	static const char *const names[] = { "direct", "script", "nested", "indirect" };
+	char path[PATH_MAX] = "";
+	struct run r;
+
+	(void)state;
+	assert_true(readlink("/proc/self/exe", path, sizeof(path) - 1) > 0);
+	assert_return_code(symlinkat("/proc/self/exe", box.lower, "bin/direct"), errno);
+	box_write(box.lower, "bin/script", "#!/proc/self/exe\n", 0755);
+	box_write(box.lower, "bin/nested", "#! /bin/script x\n", 0755);
+	box_write(box.lower, "bin/indirect", "#!/bin/direct\n", 0755);
+	for (size_t i = 0; i < 4; i++) {
+		char program[32], want[100];
+
+		snprintf(program, sizeof(program), "/bin/%s", names[i]);
+		snprintf(want, sizeof(want), "exec %s: Too many levels of symbolic links", program);
+		expect_exec_failure(program, ERROR_IO, want, "/proc");
+	}
+	run_init(&r, &box, "readlink /proc/1/exe; cat /proc/1/exe; echo x > /proc/1/exe; "
+			   "ls /proc/1/root/ /proc/1/cwd/ /proc/1/fd /proc/1/map_files; echo end");
+	assert_int_equal(run_all(&r), 0);
+	assert_null(strstr(r.text.data, path));
+	assert_null(strstr(r.text.data, "busybox\n"));
+	assert_string_equal(r.text.data + r.text.length - 4, "end\n");
+	assert_true(r.text.length < 1000);
+	run_release(&r);
+}
+
 static void too_many_arguments_are_explained(void **state)
 {
 	enum { SIZE = 200 * 1024 }; /* MAX_ARG_STRLEN is 128 KiB */
@@ -385,6 +415,7 @@ int main(void)
 		cmocka_unit_test(a_missing_program_is_not_found),
 		cmocka_unit_test(a_missing_interpreter_is_told_apart),
 		cmocka_unit_test(what_may_not_be_executed_is_denied),
+		cmocka_unit_test(the_host_program_is_out_of_reach),
 		cmocka_unit_test(too_many_arguments_are_explained),
 		cmocka_unit_test(path_is_searched_inside_the_root),
 		cmocka_unit_test(working_directories),
