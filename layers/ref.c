@@ -212,6 +212,12 @@ static bool manifest_is_final(const struct store *s, const struct digest *manife
 	return faccessat(s->root, path, F_OK, 0) == 0;
 }
 
+static bool same_key(const struct ref *a, const struct ref *b)
+{
+	return strcmp(a->name, b->name) == 0 &&
+	       (a->name[0] != '\0' || digest_equal(&a->manifest, &b->manifest));
+}
+
 /* What refs/ will hold when these have been set. */
 static int merged_refs(struct store *s, const struct ref *const *set, size_t count,
 		       struct ref_array *all, struct error *err)
@@ -219,21 +225,16 @@ static int merged_refs(struct store *s, const struct ref *const *set, size_t cou
 	if (ref_list(s, &all->item, &all->count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		auto_free char *key = ref_key(set[i]);
+		struct ref new = copy_ref(set[i]);
 		size_t at = 0;
 
-		for (; at < all->count; at++) {
-			auto_free char *other = ref_key(&all->item[at]);
-
-			if (strcmp(key, other) == 0)
-				break;
-		}
-		if (at == all->count) {
-			collect_ref(all, NULL, set[i], err);
-			continue;
-		}
-		ref_release(&all->item[at]);
-		all->item[at] = copy_ref(set[i]);
+		while (at < all->count && !same_key(&all->item[at], &new))
+			at++;
+		if (at < all->count)
+			ref_release(&all->item[at]);
+		else
+			all->item = xgrow(all->item, all->count++, sizeof(*all->item));
+		all->item[at] = new;
 	}
 	if (all->count > 1)
 		qsort(all->item, all->count, sizeof(*all->item), ref_order);

@@ -259,7 +259,7 @@ static void full_disks_of_all_sizes(void **state)
 		struct box full = {.root = -1};
 		unsigned count;
 
-		assert_true(mount_tmpfs(b.path, 4 * (unsigned)(t + 1)));
+		assert_true(mount_tmpfs(b.path, 16 + (unsigned)(t * 400 / most)));
 		snprintf(full.path, sizeof(full.path), "%s", b.path);
 		full.root = open(b.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		count = fill(&full, t);

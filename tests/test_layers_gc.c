@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/store_box.h"
 
-#include <sys/time.h>
+#include <sched.h>
 
 static int make(void **state)
 {
@@ -292,7 +292,7 @@ static int builder_child(const struct box *b, uint64_t rounds, unsigned self)
 	return 0;
 }
 
-static int pruner_child(const struct box *b, int stop)
+static int pruner_child(const struct box *b, int stop, bool garbage)
 {
 	const struct prune_options all = {.cache = true, .unnamed = true};
 	struct prune_report report;
@@ -310,15 +310,38 @@ static int pruner_child(const struct box *b, int stop)
 		total += report.blobs;
 	}
 	/* A pruner that never found anything would prove nothing. */
-	return total == 0;
+	return garbage && total == 0;
 }
 
-static void builders_never_lose_what_they_hold(void **state)
+/* GC removes key locks that nobody holds while others are just opening them. */
+static int locker_child(const struct box *b, uint64_t rounds, unsigned self)
 {
-	struct box *b = *state;
+	struct error err = ERROR_INIT;
+	auto_(store) struct store *s = box_open(b, 0);
+	struct digest key;
+
+	(void)self;
+	digest_of("key", 3, &key);
+	for (uint64_t i = 0; i < rounds * 20; i++) {
+		auto_fd int lock = store_lock_key(s, &key, true, &err);
+		auto_fd int alone =
+			openat(b->root, "lock/alone", O_CREAT | O_EXCL | O_WRONLY, 0600);
+
+		if (lock < 0 || alone < 0)
+			return 1;
+		sched_yield();
+		unlinkat(b->root, "lock/alone", 0);
+	}
+	return 0;
+}
+
+/* Two children work while a third one prunes. */
+static void race(const struct box *b,
+		 int (*work)(const struct box *b, uint64_t rounds, unsigned self), bool garbage)
+{
 	uint64_t rounds = box_number("TRIALS", 200);
-	pid_t child[3];
 	int stop[2], bad = 0, status;
+	pid_t child[3];
 
 	store_close(box_open(b, 0));
 	assert_int_equal(pipe2(stop, O_CLOEXEC | O_NONBLOCK), 0);
@@ -327,7 +350,7 @@ static void builders_never_lose_what_they_hold(void **state)
 		assert_true(child[i] >= 0);
 		if (child[i] == 0) {
 			close(stop[1]);
-			_exit(i == 2 ? pruner_child(b, stop[0]) : builder_child(b, rounds, i + 1));
+			_exit(i == 2 ? pruner_child(b, stop[0], garbage) : work(b, rounds, i + 1));
 		}
 	}
 	for (unsigned i = 0; i < 3; i++) {
@@ -338,10 +361,22 @@ static void builders_never_lose_what_they_hold(void **state)
 	}
 	close(stop[0]);
 	assert_int_equal(bad, 0);
+}
+
+static void builders_never_lose_what_they_hold(void **state)
+{
+	struct box *b = *state;
+
+	race(b, builder_child, true);
 	assert_int_equal(box_fsck(b, false), 0);
 	prune(b, (struct prune_options){.cache = true});
 	assert_int_equal(box_fsck(b, false), 0);
 	assert_int_equal(box_count(b, "blobs/sha256"), 3);
+}
+
+static void key_locks_exclude_while_gc_removes_them(void **state)
+{
+	race(*state, locker_child, false);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
@@ -360,6 +395,7 @@ int main(void)
 		TEST(a_name_whose_image_is_gone_goes),
 		TEST(trash_left_by_a_crash_is_deleted),
 		TEST(builders_never_lose_what_they_hold),
+		TEST(key_locks_exclude_while_gc_removes_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
