@@ -135,6 +135,15 @@ static int publish(struct store *s, const struct frozen_object *o, struct error 
 	return drop_pending(s, o, from, err);
 }
 
+/* ext4 never shrinks a directory: one that held much once would slow every later look into it. */
+static void drop_empty(const struct store *s)
+{
+	char path[OBJECT_PATH_SIZE];
+
+	for (int a = 0; a < AREA_COUNT; a++)
+		unlinkat(s->root, pending_path(s, (enum store_area)a, path), AT_REMOVEDIR);
+}
+
 static int publish_all(struct store *s, const struct frozen *f, struct error *err)
 {
 	bool touched[AREA_COUNT] = {false};
@@ -152,6 +161,7 @@ static int publish_all(struct store *s, const struct frozen *f, struct error *er
 		if (publish(s, &f->item[i], err) < 0)
 			return -1;
 	}
+	drop_empty(s);
 	for (int a = 0; a < AREA_COUNT; a++) {
 		auto_fd int fd = -1;
 

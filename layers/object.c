@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PUBLISH_RETRIES = 1000 };
+
 const char *const area_names[AREA_COUNT] = {
 	[STORE_BLOBS] = "blobs", [STORE_CACHE] = "cache", [STORE_LAYERS] = "layers",
 	[STORE_LISTS] = "lists", [STORE_TREES] = "trees",
@@ -162,18 +164,23 @@ static int rename_into(struct store *s, enum store_area area, const char *name, 
 		       unsigned flags, struct error *err)
 {
 	char dir[OBJECT_PATH_SIZE];
-	int result = flags ? renameat2(s->stage, name, s->root, path, flags)
-			   : renameat(s->stage, name, s->root, path);
 
-	if (result < 0 && errno == ENOENT && s->boot_known) {
-		auto_fd int made = mkdirs(s->root, pending_path(s, area, dir), 0700, err);
+	/* A commit removes the directories of pending that it has emptied. */
+	for (int tries = 0;; tries++) {
+		auto_fd int made = -1;
+		int result = flags ? renameat2(s->stage, name, s->root, path, flags)
+				   : renameat(s->stage, name, s->root, path);
 
-		if (made < 0)
+		if (result == 0)
+			return 0;
+		if (errno != ENOENT || !s->boot_known || tries == PUBLISH_RETRIES)
+			return error_sys(err, "publishing %s", path);
+		made = mkdirs(s->root, pending_path(s, area, dir), 0700, err);
+		if (made < 0 && err->os != ENOENT)
 			return -1;
-		result = flags ? renameat2(s->stage, name, s->root, path, flags)
-			       : renameat(s->stage, name, s->root, path);
+		if (made < 0)
+			error_clear(err);
 	}
-	return result < 0 ? error_sys(err, "publishing %s", path) : 0;
 }
 
 /* A copy of other size is damaged; ours takes its place, the damaged one goes to the stage. In the
