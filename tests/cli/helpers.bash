@@ -68,8 +68,8 @@ leftovers() {
 			echo "process ${pid#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$pid/cmdline")"
 	done
 	grep -F " $VARVE_ROOT" /proc/self/mountinfo
-	[ ! -d "$VARVE_ROOT/stage" ] || find "$VARVE_ROOT/stage" -mindepth 1 -maxdepth 1
-	[ ! -d "$VARVE_ROOT/lease" ] || find "$VARVE_ROOT/lease" -mindepth 1 -maxdepth 1
+	[ ! -d "$VARVE_ROOT/stage" ] || find "$VARVE_ROOT/stage" -mindepth 1 | head -n 20
+	[ ! -d "$VARVE_ROOT/lease" ] || find "$VARVE_ROOT/lease" -mindepth 1 | head -n 20
 	return 0
 }
 
