@@ -67,7 +67,7 @@ static int mount_overlay(const struct step *step)
 static _Noreturn void run(int root)
 {
 	static char name[] = "/bin/true";
-	char *argv[] = { name, NULL }, *envp[] = { NULL };
+	char *argv[] = {name, NULL}, *envp[] = {NULL};
 
 	if (sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	    sys_move_mount(root, AT_FDCWD, "/", 0) == 0 && fchdir(root) == 0 &&
@@ -78,9 +78,9 @@ static _Noreturn void run(int root)
 
 static void measure(struct step *step)
 {
-	struct sys_clone_args args = { .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-						CLONE_NEWUTS | CLONE_NEWCGROUP,
-				       .exit_signal = SIGCHLD };
+	struct sys_clone_args args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+					       CLONE_NEWUTS | CLONE_NEWCGROUP,
+				      .exit_signal = SIGCHLD};
 	double start = now();
 	int root, ended[2], status;
 	pid_t pid;
@@ -112,7 +112,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *values, int count)
+static double median(double *values, long count)
 {
 	qsort(values, (size_t)count, sizeof(*values), by_value);
 	return values[count / 2];
@@ -120,7 +120,7 @@ static double median(double *values, int count)
 
 int main(int argc, char **argv)
 {
-	int count = argc == 3 ? atoi(argv[2]) : 0;
+	long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 	const char *tmp = getenv("TMPDIR");
 	double *ended, *reaped;
 	char base[4096];
@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 	at = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ended = calloc((size_t)count, sizeof(*ended));
 	reaped = calloc((size_t)count, sizeof(*reaped));
-	for (int i = 0; i < count; i++) {
+	for (long i = 0; i < count; i++) {
 		step.upper = directory(at, "upper");
 		step.work = directory(at, "work");
 		measure(&step);
@@ -154,8 +154,7 @@ int main(int argc, char **argv)
 		    unlinkat(at, "work", AT_REMOVEDIR) < 0)
 			err(1, "cleaning up");
 	}
-	printf("floor_us %.0f\nfloor_ended_us %.0f\n", median(reaped, count),
-	       median(ended, count));
+	printf("floor_us %.0f\nfloor_ended_us %.0f\n", median(reaped, count), median(ended, count));
 	free(ended);
 	free(reaped);
 	return rmdir(base) < 0;

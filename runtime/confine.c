@@ -59,7 +59,7 @@ static int set_ids(const struct sandbox_spec *spec, struct error *err)
 /* The inheritable and ambient sets are empty (CVE-2022-24769, CVE-2022-27651). */
 static int set_capabilities(uint64_t wanted, struct error *err)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

@@ -15,22 +15,20 @@ static const struct node {
 	const char *name;
 	unsigned int major, minor;
 } nodes[] = {
-	{ "null", 1, 3 }, { "zero", 1, 5 },    { "full", 1, 7 },
-	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+	{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+	{"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
 };
 
 static const struct link {
 	const char *name, *target;
 } links[] = {
-	{ "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" },
-	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
-	{ "core", "/proc/kcore" },       { "ptmx", "pts/ptmx" },
+	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"},      {"ptmx", "pts/ptmx"},
 };
 
-static const char *const directories[] = { "pts", "shm", "mqueue" };
+static const char *const directories[] = {"pts", "shm", "mqueue"};
 
-#define array_each(item, array)                                                                    \
-	for (item = (array); item < (array) + sizeof(array) / sizeof((array)[0]); item++)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* In a user namespace nodes cannot be made. The host's are shown instead, after a look at what they
    are (CVE-2025-31133). */
@@ -57,9 +55,7 @@ static int bind_node(int host, int dev, const struct node *n, struct error *err)
 
 static int make_nodes(int host, int dev, struct error *err)
 {
-	const struct node *n;
-
-	array_each(n, nodes) {
+	for (const struct node *n = nodes; n < nodes + COUNT(nodes); n++) {
 		if (mknodat(dev, n->name, S_IFCHR | 0666, makedev(n->major, n->minor)) == 0)
 			continue;
 		if (errno != EPERM)
@@ -72,13 +68,10 @@ static int make_nodes(int host, int dev, struct error *err)
 
 static int make_entries(int host, int dev, struct error *err)
 {
-	const char *const *d;
-	const struct link *l;
-
-	array_each(d, directories)
-		if (mkdirat(dev, *d, 0755) < 0)
-			return error_sys(err, "creating /dev/%s", *d);
-	array_each(l, links)
+	for (size_t i = 0; i < COUNT(directories); i++)
+		if (mkdirat(dev, directories[i], 0755) < 0)
+			return error_sys(err, "creating /dev/%s", directories[i]);
+	for (const struct link *l = links; l < links + COUNT(links); l++)
 		if (symlinkat(l->target, dev, l->name) < 0)
 			return error_sys(err, "creating /dev/%s", l->name);
 	return make_nodes(host, dev, err);

@@ -9,8 +9,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 
-static const char default_path[] =
-	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 enum { HEADERS_MAX = 64, LINE_SIZE = 256, INTERPRETERS_MAX = 8 };
 
@@ -205,8 +204,10 @@ int exec_explain(const struct exec_failure *failure, const char *name, struct er
 	errno = failure->os;
 	error_sys(err, "exec %s", path);
 	if (failure->os == ENOENT)
-		return error_hint(err, "the image has no %s; without a shell use the exec form, "
-				       "such as RUN [\"/program\", \"argument\"]", path);
+		return error_hint(err,
+				  "the image has no %s; without a shell use the exec form, "
+				  "such as RUN [\"/program\", \"argument\"]",
+				  path);
 	if (failure->os == EACCES)
 		return error_hint(err, "it is not a file that this user may execute");
 	if (failure->os == ELOOP)

@@ -46,7 +46,7 @@ int idmap_plan(struct idmap *out, struct error *err)
 	const struct passwd *entry;
 	char name[128] = "", line[300];
 
-	*out = (struct idmap){ .uid = geteuid(), .gid = getegid() };
+	*out = (struct idmap){.uid = geteuid(), .gid = getegid()};
 	entry = getpwuid(out->uid);
 	if (entry != NULL)
 		snprintf(name, sizeof(name), "%s", entry->pw_name);
@@ -57,7 +57,8 @@ int idmap_plan(struct idmap *out, struct error *err)
 		return -1;
 	snprintf(line, sizeof(line),
 		 "add the line \"%s:100000:65536\", with a range that nobody else has, to "
-		 "/etc/subuid and /etc/subgid", name);
+		 "/etc/subuid and /etc/subgid",
+		 name);
 	if (!find_program("newuidmap", out->newuidmap) ||
 	    !find_program("newgidmap", out->newgidmap))
 		be_single(out, "newuidmap and newgidmap are not installed",
@@ -75,7 +76,7 @@ static void execute(const char *program, pid_t target, uint32_t own, const struc
 {
 	enum { NUMBER = 12, ARGUMENTS = 2 + 3 * (SUBID_RANGES_MAX + 1) };
 	static char numbers[ARGUMENTS][NUMBER];
-	char *argv[ARGUMENTS + 1], *envp[] = { NULL };
+	char *argv[ARGUMENTS + 1], *envp[] = {NULL};
 	uint64_t inside = 1;
 	int n = 0;
 
@@ -135,7 +136,7 @@ int idmap_prepare(const struct idmap *map, struct idmap_helper *out, struct erro
 	pid_t target = getpid();
 	int pair[2];
 
-	*out = (struct idmap_helper){ .pid = -1, .go = -1 };
+	*out = (struct idmap_helper){.pid = -1, .go = -1};
 	if (map->single)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

@@ -7,12 +7,16 @@
 #include <stdio.h>
 
 static const char *const hidden_files[] = {
-	"/proc/interrupts",  "/proc/kcore",	 "/proc/keys",	      "/proc/latency_stats",
+	"/proc/interrupts",  "/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
 	"/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats", NULL,
 };
 static const char *const hidden_directories[] = {
-	"/proc/acpi",	 "/proc/asound",		  "/proc/scsi",
-	"/sys/firmware", "/sys/devices/virtual/powercap", NULL,
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/scsi",
+	"/sys/firmware",
+	"/sys/devices/virtual/powercap",
+	NULL,
 };
 static const char *const protected_paths[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
@@ -29,7 +33,8 @@ static int hide_directory(const char *path, const char **first, struct error *er
 	int status;
 
 	if (*first == NULL)
-		status = sys_mount("tmpfs", path, "tmpfs", QUIET, "mode=755,nr_blocks=1,nr_inodes=1");
+		status = sys_mount("tmpfs", path, "tmpfs", QUIET,
+				   "mode=755,nr_blocks=1,nr_inodes=1");
 	else
 		status = sys_mount(*first, path, NULL, MS_BIND, NULL);
 	if (status < 0)

@@ -49,9 +49,8 @@ int mount_new(const char *type, const struct mount_option *options, unsigned int
 int mount_clone(int dir, const char *name, unsigned int flags, uint64_t attributes,
 		struct error *err)
 {
-	auto_fd int mount = sys_open_tree(dir, name,
-					  OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW |
-						  flags);
+	auto_fd int mount = sys_open_tree(
+		dir, name, OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | flags);
 
 	if (mount < 0)
 		return error_sys(err, "binding %s", name);

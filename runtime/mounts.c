@@ -75,7 +75,7 @@ int mounts_prepare(struct furniture *out, struct error *err)
 	return out->null >= 0 ? 0 : error_sys(err, "/dev/null");
 }
 
-static unsigned int attributes_of(const struct sandbox_mount *m)
+unsigned int mount_attributes(const struct sandbox_mount *m)
 {
 	return (m->read_only ? MOUNT_ATTR_RDONLY : 0) | (m->exec ? 0 : MOUNT_ATTR_NOEXEC) |
 	       (m->dev ? 0 : MOUNT_ATTR_NODEV) | (m->suid ? 0 : MOUNT_ATTR_NOSUID);
@@ -84,14 +84,14 @@ static unsigned int attributes_of(const struct sandbox_mount *m)
 static int mount_tmpfs(const struct sandbox_mount *m, struct error *err)
 {
 	char mode[16], size[32];
-	struct mount_option options[3] = { { "mode", mode }, { NULL, NULL }, { NULL, NULL } };
+	struct mount_option options[3] = {{"mode", mode}, {NULL, NULL}, {NULL, NULL}};
 
 	snprintf(mode, sizeof(mode), "%o", (unsigned int)m->mode & 07777);
 	if (m->size > 0) {
 		snprintf(size, sizeof(size), "%llu", (unsigned long long)m->size);
-		options[1] = (struct mount_option){ "size", size };
+		options[1] = (struct mount_option){"size", size};
 	}
-	return mount_new("tmpfs", options, attributes_of(m), err);
+	return mount_new("tmpfs", options, mount_attributes(m), err);
 }
 
 /* A mount on a file of procfs or sysfs would undo the masks (CVE-2019-16884, CVE-2023-27561). */

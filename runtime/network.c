@@ -12,7 +12,7 @@
 static int start_loopback(struct error *err)
 {
 	auto_fd int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};
 
 	strcpy(request.ifr_name, "lo");
 	if (s < 0 || ioctl(s, SIOCSIFFLAGS, &request) < 0)

@@ -76,8 +76,7 @@ static int mount_by_context(const struct overlay_spec *spec, enum overlay_way wa
 		error_sys(err, "overlay");
 		return hint_for_create(err);
 	}
-	if (set_directories(fs, spec, way, unsupported, err) < 0 ||
-	    set_options(fs, spec, err) < 0)
+	if (set_directories(fs, spec, way, unsupported, err) < 0 || set_options(fs, spec, err) < 0)
 		return -1;
 	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
 		mount_error(fs, err, "mounting an overlay");

@@ -21,9 +21,10 @@ enum { OVERLAY_MAX_LOWERS = 500 }; /* OVL_MAX_STACK */
 struct overlay_spec {
 	const int *lower; /* directories, the top first; O_PATH is enough */
 	size_t count;
-	int upper, work;     /* empty work directory on the upper's file system; both -1: read-only */
-	bool userxattr;      /* required in a user namespace: without it removals give EIO */
-	bool volatile_upper; /* fsync inside costs nothing; the upper is thrown away after a crash */
+	int upper, work; /* empty work directory on the upper's file system; both -1: read-only */
+	bool userxattr;  /* required in a user namespace: without it removals give EIO */
+	bool volatile_upper; /* fsync inside costs nothing; the upper is thrown away after a crash
+			      */
 };
 
 /* A detached mount: a descriptor that openat and friends work on and that move_mount attaches. It

@@ -17,11 +17,8 @@
 enum { OPTIONS_MAX = 4095 }; /* mount(2) copies one page, its NUL included */
 
 const struct mount_option overlay_options[] = {
-	{ "redirect_dir", "nofollow" }, /* CVE-like smuggling by xattrs in layers: HARDENING 2.2 */
-	{ "metacopy", "off" },
-	{ "index", "off" },
-	{ "xino", "off" },
-	{ NULL, NULL },
+	{"redirect_dir", "nofollow"}, /* CVE-like smuggling by xattrs in layers: HARDENING 2.2 */
+	{"metacopy", "off"},          {"index", "off"}, {"xino", "off"}, {NULL, NULL},
 };
 
 static int receive_result(int socket, struct error *err)
@@ -84,8 +81,8 @@ static int build_options(const struct overlay_spec *spec, struct buf *out, struc
 		buf_add_str(out, ",volatile");
 	if (out->length > OPTIONS_MAX)
 		return error_set(err, ERROR_LIMIT,
-				 "%zu layers need more than %d bytes of mount options",
-				 spec->count, OPTIONS_MAX);
+				 "%zu layers need more than %d bytes of mount options", spec->count,
+				 OPTIONS_MAX);
 	return 0;
 }
 

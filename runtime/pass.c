@@ -14,9 +14,9 @@ union control {
 
 int pass_send(int socket, int fd, const void *data, size_t size)
 {
-	union control control = { .space = { 0 } };
-	struct iovec part = { .iov_len = size };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	union control control = {.space = {0}};
+	struct iovec part = {.iov_len = size};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
 	memcpy(&part.iov_base, &data, sizeof(data)); /* sendmsg() does not write there */
 	if (fd >= 0) {
@@ -32,11 +32,12 @@ int pass_send(int socket, int fd, const void *data, size_t size)
 
 int pass_receive(int socket, int *fd, void *data, size_t size)
 {
-	union control control = { .space = { 0 } };
-	struct iovec part = { .iov_base = data, .iov_len = size };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof(control.space) };
+	union control control = {.space = {0}};
+	struct iovec part = {.iov_base = data, .iov_len = size};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.space,
+				 .msg_controllen = sizeof(control.space)};
 	const struct cmsghdr *header;
 	ssize_t n;
 

@@ -46,6 +46,9 @@ int mounts_prepare(struct furniture *out, struct error *err);
 /* mounts.c: attaches the root, and everything else in it. */
 int mounts_build(const struct plan *plan, const struct furniture *f, int root, struct error *err);
 
+/* mounts.c: MOUNT_ATTR_* of one of the caller's mounts. */
+unsigned int mount_attributes(const struct sandbox_mount *m);
+
 /* device.c: /dev with its own mounts, over the host's /dev. */
 int device_mount(struct error *err);
 

@@ -126,12 +126,15 @@ static int test_mount_setattr(int store, struct buf *detail, struct error *err)
 	auto_fd int mount = -1;
 
 	(void)detail;
+	(void)store;
 	if (gain_privileges(err) < 0)
 		return -1;
-	/* store belongs to the namespace that was left: its mounts cannot be cloned here. */
-	(void)store;
-	mount = mount_clone(AT_FDCWD, "/", 0, MOUNT_ATTR_RDONLY, err);
-	return mount < 0 ? -1 : 0;
+	mount = mount_new("tmpfs", NULL, 0, err);
+	if (mount < 0)
+		return -1;
+	return sys_mount_setattr(mount, 0, MOUNT_ATTR_RDONLY) == 0
+		       ? 0
+		       : error_sys(err, "mount_setattr");
 }
 
 static _Noreturn void mount_proc(int report)
@@ -187,7 +190,7 @@ static int test_network_namespace(int store, struct buf *detail, struct error *e
 
 static int find_helper(const char *name, struct buf *detail, struct error *err)
 {
-	static const char *const places[] = { "/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin" };
+	static const char *const places[] = {"/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin"};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		buf_reset(detail);
@@ -266,8 +269,12 @@ static int mount_there(int base, enum overlay_way way, bool *unsupported, struct
 	auto_fd int upper = lower < 0 ? -1 : mkdir_child(base, "upper", 0700, err);
 	auto_fd int work = upper < 0 ? -1 : mkdir_child(base, "work", 0700, err);
 	auto_fd int below = work < 0 ? -1 : mkdir_child(lower, "d", 0700, err);
-	struct overlay_spec spec = { .lower = &lower, .count = 1, .upper = upper, .work = work,
-				     .userxattr = userns_inside(), .volatile_upper = true };
+	struct overlay_spec spec = {.lower = &lower,
+				    .count = 1,
+				    .upper = upper,
+				    .work = work,
+				    .userxattr = userns_inside(),
+				    .volatile_upper = true};
 	auto_fd int mount = -1;
 
 	*unsupported = false;
@@ -336,24 +343,24 @@ static const struct probe {
 	const char *name;
 	probe_test *test;
 } probes[] = {
-	{ "kernel", test_kernel },
-	{ "openat2", test_openat2 },
-	{ "mount_setattr", test_mount_setattr },
-	{ "pidfd", test_pidfd },
-	{ "memfd sealing", test_memfd },
-	{ "seccomp", test_seccomp },
-	{ "landlock", test_landlock },
-	{ "user namespaces", test_user_namespace },
-	{ "subordinate ids", test_ranges },
-	{ "sandbox namespaces", test_namespaces },
-	{ "network namespace", test_network_namespace },
-	{ "overlay by descriptor", test_overlay_descriptor },
-	{ "overlay with lowerdir+", test_overlay_name },
-	{ "overlay by options", test_overlay_options },
-	{ "cgroup v1", test_cgroup1 },
-	{ "cgroup v2", test_cgroup2 },
-	{ "pasta", test_pasta },
-	{ "slirp4netns", test_slirp },
+	{"kernel", test_kernel},
+	{"openat2", test_openat2},
+	{"mount_setattr", test_mount_setattr},
+	{"pidfd", test_pidfd},
+	{"memfd sealing", test_memfd},
+	{"seccomp", test_seccomp},
+	{"landlock", test_landlock},
+	{"user namespaces", test_user_namespace},
+	{"subordinate ids", test_ranges},
+	{"sandbox namespaces", test_namespaces},
+	{"network namespace", test_network_namespace},
+	{"overlay by descriptor", test_overlay_descriptor},
+	{"overlay with lowerdir+", test_overlay_name},
+	{"overlay by options", test_overlay_options},
+	{"cgroup v1", test_cgroup1},
+	{"cgroup v2", test_cgroup2},
+	{"pasta", test_pasta},
+	{"slirp4netns", test_slirp},
 };
 
 struct task {
@@ -375,12 +382,12 @@ void probe_run(int store, struct probe_result *out)
 	static_assert(sizeof(probes) / sizeof(probes[0]) <= PROBE_MAX, "room for all");
 	out->count = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct task task = { .probe = &probes[i], .store = store };
+		struct task task = {.probe = &probes[i], .store = store};
 		struct probe_item *item = &out->item[out->count++];
 		auto_(buf) struct buf detail = BUF_INIT;
 		struct error err = ERROR_INIT;
 
-		*item = (struct probe_item){ .name = probes[i].name };
+		*item = (struct probe_item){.name = probes[i].name};
 		item->ok = job_run("a test", work, &task, &detail, &err) == 0;
 		if (!item->ok) {
 			char text[ERROR_FRAMES * ERROR_TEXT];
@@ -390,8 +397,9 @@ void probe_run(int store, struct probe_result *out)
 			buf_printf(&detail, "%s%s%s", text, err.hint[0] != '\0' ? "; " : "",
 				   err.hint);
 		}
-		buf_truncate(&detail, detail.length < sizeof(item->detail) ?
-					      detail.length : sizeof(item->detail) - 1);
+		buf_truncate(&detail, detail.length < sizeof(item->detail)
+					      ? detail.length
+					      : sizeof(item->detail) - 1);
 		memcpy(item->detail, detail.data, detail.length + 1);
 	}
 }

@@ -13,7 +13,7 @@ enum { PROBE_MAX = 32 };
 
 struct probe_result {
 	struct probe_item {
-		const char *name;  /* "overlay with lowerdir+", "user namespaces", ... */
+		const char *name; /* "overlay with lowerdir+", "user namespaces", ... */
 		bool ok;
 		char detail[400]; /* version, or why not and what to do; cut */
 	} item[PROBE_MAX];

@@ -26,7 +26,7 @@ struct launch {
 /* A descriptor among 0, 1 and 2 would be overwritten before its turn: it moves up first. */
 static int set_stdio(const struct sandbox_spec *spec, int null, struct error *err)
 {
-	int from[3] = { spec->input, spec->output, spec->error };
+	int from[3] = {spec->input, spec->output, spec->error};
 
 	for (int i = 0; i < 3; i++)
 		if (from[i] < 0)
@@ -75,7 +75,8 @@ static int become_program(struct launch *launch)
 
 	if (spec->new_session && setsid() < 0)
 		return error_sys(launch->err, "starting a session");
-	if (set_stdio(spec, launch->furniture->null, launch->err) < 0 || enter_directory(spec->cwd, launch->err) < 0)
+	if (set_stdio(spec, launch->furniture->null, launch->err) < 0 ||
+	    enter_directory(spec->cwd, launch->err) < 0)
 		return -1;
 	give_pipes(spec);
 	if (confine(spec, launch->err) < 0)
@@ -111,9 +112,9 @@ pid_t program_start(const struct plan *plan, const struct furniture *f, struct e
 {
 	/* Memory is shared rather than copied: copying costs more than all system calls here. */
 	_Alignas(16) char stack[STACK_SIZE];
-	struct launch launch = { .plan = plan, .furniture = f, .err = err };
-	pid_t pid = clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
-			  &launch);
+	struct launch launch = {.plan = plan, .furniture = f, .err = err};
+	pid_t pid =
+		clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &launch);
 
 	if (pid < 0)
 		return error_sys(err, "starting a process");

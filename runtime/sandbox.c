@@ -34,7 +34,9 @@ struct draft {
 const struct sandbox_target *sandbox_targets(size_t *count)
 {
 	static const struct sandbox_target targets[] = {
-		{ "dev", true }, { "proc", true }, { "sys", true },
+		{"dev", true},
+		{"proc", true},
+		{"sys", true},
 	};
 
 	*count = sizeof(targets) / sizeof(targets[0]);
@@ -83,12 +85,6 @@ static void draft_release(struct draft *draft)
 }
 DEFINE_CLEANUP_STRUCT(draft, struct draft, draft_release);
 
-static uint64_t attributes_of(const struct sandbox_mount *m)
-{
-	return (m->read_only ? MOUNT_ATTR_RDONLY : 0) | (m->exec ? 0 : MOUNT_ATTR_NOEXEC) |
-	       (m->dev ? 0 : MOUNT_ATTR_NODEV) | (m->suid ? 0 : MOUNT_ATTR_NOSUID);
-}
-
 /* A detached mount that is init's alone. Cloned here, since a descriptor belongs to the mount
    namespace that it was opened in. */
 static int take_source(const struct sandbox_mount *m, struct error *err)
@@ -100,11 +96,15 @@ static int take_source(const struct sandbox_mount *m, struct error *err)
 	case SANDBOX_TMPFS:
 		return -1;
 	case SANDBOX_BIND:
-		return mount_clone(m->source, "", deep, attributes_of(m), err);
+		mount = mount_clone(m->source, "", deep, mount_attributes(m), err);
+		if (mount < 0 && err->os == EINVAL && !m->recursive)
+			error_hint(err, "file systems are mounted below it, and without root they "
+					"cannot be left out");
+		return steal_fd(&mount);
 	case SANDBOX_MOVE:
 		mount = fcntl(m->source, F_DUPFD_CLOEXEC, 3);
-		if (mount < 0 || (attributes_of(m) != 0 &&
-				  sys_mount_setattr(mount, deep, attributes_of(m)) < 0))
+		if (mount < 0 || (mount_attributes(m) != 0 &&
+				  sys_mount_setattr(mount, deep, mount_attributes(m)) < 0))
 			return error_sys(err, "restricting a mount");
 		return steal_fd(&mount);
 	}
@@ -116,7 +116,8 @@ static int take_sources(struct draft *draft, struct error *err)
 	const struct sandbox_spec *spec = &draft->spec;
 
 	if (spec->mount_count > SANDBOX_MAX_MOUNTS)
-		return error_set(err, ERROR_LIMIT, "%zu mounts in a sandbox; at most %d are allowed",
+		return error_set(err, ERROR_LIMIT,
+				 "%zu mounts in a sandbox; at most %d are allowed",
 				 spec->mount_count, SANDBOX_MAX_MOUNTS);
 	draft->plan.sources = arena_alloc(&draft->arena, spec->mount_count * sizeof(int) + 1);
 	for (size_t i = 0; i < spec->mount_count; i++) {
@@ -130,7 +131,8 @@ static int take_sources(struct draft *draft, struct error *err)
 	return 0;
 }
 
-/* Read here because init's /proc is new: the first look at a process there costs five times more. */
+/* Read here because init's /proc is new: the first look at a process there costs five times more.
+ */
 static bool is_oom_protected(void)
 {
 	auto_fd int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
@@ -143,7 +145,7 @@ static int start_init(const struct draft *draft, struct sandbox *box, struct err
 {
 	uint64_t flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
 			 CLONE_NEWCGROUP;
-	struct sys_clone_args args = { .pidfd = (uint64_t)(uintptr_t)&box->init };
+	struct sys_clone_args args = {.pidfd = (uint64_t)(uintptr_t)&box->init};
 	pid_t pid;
 
 	if (draft->spec.network == SANDBOX_NO_NETWORK)
@@ -160,7 +162,8 @@ static int start_init(const struct draft *draft, struct sandbox *box, struct err
 		return error_hint(err, "an outer container's seccomp profile may forbid it; see "
 				       "varve info, or use --isolation=chroot");
 	if (err->os == ENOSPC || err->os == EUSERS)
-		return error_hint(err, "a limit among the sysctls user.max_*_namespaces is reached");
+		return error_hint(err,
+				  "a limit among the sysctls user.max_*_namespaces is reached");
 	return -1;
 }
 
@@ -179,13 +182,14 @@ static int open_lifeline(struct draft *draft, struct sandbox *box, struct error 
 struct sandbox *sandbox_start(const struct sandbox_spec *spec, struct error *err)
 {
 	auto_(draft) struct draft draft = {
-		.plan = { .lifeline = -1 }, .arena = ARENA_INIT,
+		.plan = {.lifeline = -1},
+		.arena = ARENA_INIT,
 	};
 	auto_(sandbox) struct sandbox *box = xcalloc(1, sizeof(*box));
 	auto_fd int root = -1;
 
 	assert(spec->argv[0] != NULL && spec->cwd != NULL);
-	*box = (struct sandbox){ .init = -1, .lifeline = -1 };
+	*box = (struct sandbox){.init = -1, .lifeline = -1};
 	copy_spec(&draft, spec);
 	draft.plan.oom_protected = is_oom_protected();
 	if (take_sources(&draft, err) < 0 || open_lifeline(&draft, box, err) < 0)
@@ -276,7 +280,7 @@ void sandbox_free(struct sandbox *box)
 
 bool sandbox_gone(struct sandbox *box)
 {
-	struct pollfd init = { .fd = box->init, .events = POLLIN };
+	struct pollfd init = {.fd = box->init, .events = POLLIN};
 
 	return box->reaped || poll(&init, 1, 0) > 0;
 }

@@ -35,20 +35,21 @@ struct sandbox_mount {
 	enum sandbox_mount_kind {
 		SANDBOX_BIND,  /* source: a directory or file descriptor; cloned */
 		SANDBOX_TMPFS, /* size, mode */
-		SANDBOX_MOVE,  /* source: a detached mount, such as overlay_mount() gives; attached */
+		SANDBOX_MOVE,  /* source: a detached mount, such as overlay_mount() gives; attached
+				*/
 	} kind;
 	int source;
 	const char *target;
 	bool read_only;
-	bool recursive; /* of a bind: with the mounts below source */
+	bool recursive;       /* of a bind: with the mounts below source */
 	bool exec, dev, suid; /* false: mounted noexec, nodev, nosuid */
-	uint64_t size;  /* of a tmpfs in bytes; 0: the kernel's default */
-	mode_t mode;    /* of a tmpfs */
+	uint64_t size;        /* of a tmpfs in bytes; 0: the kernel's default */
+	mode_t mode;          /* of a tmpfs */
 };
 
 enum sandbox_network {
 	SANDBOX_HOST_NETWORK,
-	SANDBOX_NO_NETWORK, /* a new namespace with lo up */
+	SANDBOX_NO_NETWORK,   /* a new namespace with lo up */
 	SANDBOX_JOIN_NETWORK, /* enter spec.netns */
 };
 
@@ -67,8 +68,8 @@ struct sandbox_spec {
 	const struct sandbox_mount *mounts; /* in order */
 	size_t mount_count;
 	int input, output, error; /* the program's 0, 1, 2; -1: /dev/null. Borrowed. */
-	uint64_t capabilities; /* mask of CAP_*; SANDBOX_CAPABILITIES is Docker's set */
-	bool new_session;      /* setsid; no controlling terminal */
+	uint64_t capabilities;    /* mask of CAP_*; SANDBOX_CAPABILITIES is Docker's set */
+	bool new_session;         /* setsid; no controlling terminal */
 	bool read_only_root;
 };
 

@@ -45,8 +45,7 @@ static void parse_line(const char *line, const char *end, const char *name, uid_
 	if (at == NULL || at == end || *at != ':')
 		return;
 	at = parse_number(at + 1, end, &range.count);
-	if (at != end || range.count == 0 ||
-	    (uint64_t)range.first + range.count > UINT32_MAX)
+	if (at != end || range.count == 0 || (uint64_t)range.first + range.count > UINT32_MAX)
 		return;
 	if (out->ranges < SUBID_RANGES_MAX)
 		out->range[out->ranges++] = range;
@@ -54,7 +53,7 @@ static void parse_line(const char *line, const char *end, const char *name, uid_
 
 void subid_parse(const char *text, const char *name, uid_t uid, struct subid *out)
 {
-	*out = (struct subid){ .ranges = 0 };
+	*out = (struct subid){.ranges = 0};
 	while (*text != '\0') {
 		const char *end = text + strcspn(text, "\n");
 
@@ -63,13 +62,12 @@ void subid_parse(const char *text, const char *name, uid_t uid, struct subid *ou
 	}
 }
 
-int subid_read(const char *path, const char *name, uid_t uid, struct subid *out,
-	       struct error *err)
+int subid_read(const char *path, const char *name, uid_t uid, struct subid *out, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	*out = (struct subid){ .ranges = 0 };
+	*out = (struct subid){.ranges = 0};
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)

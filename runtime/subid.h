@@ -26,8 +26,7 @@ struct subid {
 void subid_parse(const char *text, const char *name, uid_t uid, struct subid *out);
 
 /* The same from a file. A file that does not exist gives no ranges. */
-int subid_read(const char *path, const char *name, uid_t uid, struct subid *out,
-	       struct error *err);
+int subid_read(const char *path, const char *name, uid_t uid, struct subid *out, struct error *err);
 
 /* The sum of all ranges. */
 uint64_t subid_total(const struct subid *s);

@@ -18,10 +18,6 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#ifndef MOUNT_ATTR_NOSYMFOLLOW
-#error "varve needs the Linux headers of 5.15 or newer"
-#endif
-
 enum { SYS_DETACH = 2 }; /* MNT_DETACH of umount2 */
 
 struct sys_clone_args {
@@ -62,7 +58,7 @@ static inline int sys_move_mount(int mount, int dir, const char *path, unsigned 
 
 static inline int sys_mount_setattr(int dir, unsigned int flags, uint64_t set)
 {
-	struct mount_attr attributes = { .attr_set = set };
+	struct mount_attr attributes = {.attr_set = set};
 
 	return (int)syscall(SYS_mount_setattr, dir, "", flags | AT_EMPTY_PATH, &attributes,
 			    sizeof(attributes));

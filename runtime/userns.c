@@ -19,7 +19,7 @@ static const unsigned int needed[] = {
 
 bool userns_privileged(void)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
 	if (geteuid() != 0 || syscall(SYS_capget, &header, data) < 0)
@@ -78,8 +78,9 @@ static int explain_unshare(struct error *err)
 		return error_hint(err, "unprivileged user namespaces are disabled: sudo sysctl "
 				       "kernel.unprivileged_userns_clone=1");
 	if (err->os == ENOSPC || err->os == EUSERS || sysctl_value(MAX_USER) == '0')
-		return error_hint(err, "their number is limited to what exists already: sudo sysctl "
-				       "user.max_user_namespaces=65536");
+		return error_hint(err,
+				  "their number is limited to what exists already: sudo sysctl "
+				  "user.max_user_namespaces=65536");
 	if (sysctl_value(APPARMOR) == '1')
 		return explain_apparmor(err);
 	return error_hint(err, "an outer container may forbid it: run that container with "

@@ -33,9 +33,9 @@ struct box {
 enum { BOX_OUTPUT_MAX = 1 << 20 };
 
 static const char *const box_applets[] = {
-	"sh",	 "true", "false", "cat",   "ls",    "id",   "env",  "sleep", "ps",    "hostname",
-	"mount", "rm",	 "mkdir", "touch", "mv",    "ln",   "grep", "stat",  "mknod", "kill",
-	"pwd",	 "head", "wc",	  "echo",  "chmod", "test", "find", "chown", "ip",    "readlink",
+	"sh",    "true", "false", "cat",   "ls",    "id",   "env",  "sleep", "ps",    "hostname",
+	"mount", "rm",   "mkdir", "touch", "mv",    "ln",   "grep", "stat",  "mknod", "kill",
+	"pwd",   "head", "wc",    "echo",  "chmod", "test", "find", "chown", "ip",    "readlink",
 };
 
 #define assert_ok(call, error)                                                                     \
@@ -83,10 +83,10 @@ static inline int box_directory(const struct box *b, const char *name)
 
 static inline void box_make(struct box *b)
 {
-	static const char *const directories[] = { "bin", "etc", "tmp", "dev", "proc", "sys" };
+	static const char *const directories[] = {"bin", "etc", "tmp", "dev", "proc", "sys"};
 	const char *tmp = getenv("TMPDIR");
 
-	*b = (struct box){ .serial = 0 };
+	*b = (struct box){.serial = 0};
 	snprintf(b->path, sizeof(b->path), "%s/varve-test.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	assert_non_null(mkdtemp(b->path));
 	assert_return_code(chmod(b->path, 0755), errno);
@@ -134,7 +134,7 @@ static char box_shell[] = "/bin/sh", box_command[] = "-c", box_path[] = "PATH=/b
 
 static inline void run_init(struct run *r, struct box *b, const char *script)
 {
-	*r = (struct run){ .output = -1, .text = BUF_INIT, .err = ERROR_INIT };
+	*r = (struct run){.output = -1, .text = BUF_INIT, .err = ERROR_INIT};
 	snprintf(r->upper_name, sizeof(r->upper_name), "upper%d", b->serial);
 	snprintf(r->work_name, sizeof(r->work_name), "work%d", b->serial++);
 	r->lowers[0] = b->lower;
@@ -144,13 +144,21 @@ static inline void run_init(struct run *r, struct box *b, const char *script)
 	r->envp[0] = box_path;
 	r->envp[1] = box_home;
 	r->spec = (struct sandbox_spec){
-		.root = { .lower = r->lowers, .count = 1,
-			  .upper = box_directory(b, r->upper_name),
-			  .work = box_directory(b, r->work_name),
-			  .userxattr = userns_inside(), .volatile_upper = true },
-		.argv = r->argv, .envp = r->envp, .cwd = "/", .hostname = "box",
-		.input = -1, .output = -1, .error = -1,
-		.capabilities = SANDBOX_CAPABILITIES, .new_session = true,
+		.root = {.lower = r->lowers,
+			 .count = 1,
+			 .upper = box_directory(b, r->upper_name),
+			 .work = box_directory(b, r->work_name),
+			 .userxattr = userns_inside(),
+			 .volatile_upper = true},
+		.argv = r->argv,
+		.envp = r->envp,
+		.cwd = "/",
+		.hostname = "box",
+		.input = -1,
+		.output = -1,
+		.error = -1,
+		.capabilities = SANDBOX_CAPABILITIES,
+		.new_session = true,
 	};
 }
 
@@ -206,14 +214,15 @@ static inline void expect_output(struct box *b, const char *script, const char *
 	run_release(&r);
 }
 
+static bool box_single __attribute__((unused)); /* the user namespace has one id only */
+
 /* As root, or in a user namespace where there is no root. Skips the tests where neither works. */
 static inline bool box_privileges(void)
 {
 	struct error err = ERROR_INIT;
 	char text[1000];
-	bool single;
 
-	if (userns_privileged() || userns_enter(&single, &err) == 0)
+	if (userns_privileged() || userns_enter(&box_single, &err) == 0)
 		return true;
 	error_format(&err, text, sizeof(text));
 	printf("1..0 # SKIP neither root nor a user namespace: %s\n", text);

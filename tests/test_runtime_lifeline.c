@@ -116,9 +116,10 @@ static void daemons_do_not_outlive_the_program(void **state)
 static void orphans_are_reaped(void **state)
 {
 	(void)state;
-	expect_output(&box, "i=0; while test $i -lt 100; do (true &); i=$((i+1)); done; n=0\n"
-			    "while grep -qs '^State:.Z' /proc/[0-9]*/status; do\n"
-			    "n=$((n+1)); test $n -lt 10000 || exit 1; done; echo none left",
+	expect_output(&box,
+		      "i=0; while test $i -lt 100; do (true &); i=$((i+1)); done; n=0\n"
+		      "while grep -qs '^State:.Z' /proc/[0-9]*/status; do\n"
+		      "n=$((n+1)); test $n -lt 10000 || exit 1; done; echo none left",
 		      "none left\n");
 }
 
@@ -137,8 +138,9 @@ static void signals_reach_the_program(void **state)
 	struct run r;
 
 	(void)state;
-	run_init(&r, &box, "trap 'echo one' USR1; trap 'echo two; exit 3' TERM; echo ready; "
-			   "while :; do sleep 1000 & wait; done");
+	run_init(&r, &box,
+		 "trap 'echo one' USR1; trap 'echo two; exit 3' TERM; echo ready; "
+		 "while :; do sleep 1000 & wait; done");
 	assert_true(run_start(&r));
 	read_line(&r);
 	assert_ok(sandbox_signal(r.box, SIGUSR1, &r.err), &r.err);
@@ -179,7 +181,8 @@ static void a_late_signal_does_not_lose_the_report(void **state)
 static void init_ignores_signals_from_inside(void **state)
 {
 	(void)state;
-	expect_output(&box, "for s in TERM KILL STOP USR1 HUP CHLD; do kill -$s 1; done; echo alive",
+	expect_output(&box,
+		      "for s in TERM KILL STOP USR1 HUP CHLD; do kill -$s 1; done; echo alive",
 		      "alive\n");
 }
 
@@ -228,7 +231,7 @@ static void the_report_comes_before_the_end_of_output_is_awaited(void **state)
 	assert_int_equal(r.result.wait_status, 4 << 8);
 	/* Init does not hold the pipe: its end is there with the report. */
 	{
-		struct pollfd end = { .fd = r.output, .events = POLLIN };
+		struct pollfd end = {.fd = r.output, .events = POLLIN};
 
 		assert_int_equal(poll(&end, 1, 0), 1);
 		assert_int_equal(end.revents & POLLHUP, POLLHUP);

@@ -38,8 +38,12 @@ static struct overlay_spec make_spec(size_t count, bool writable)
 {
 	static int serial;
 	char name[32];
-	struct overlay_spec spec = { .lower = lowers, .count = count, .upper = -1, .work = -1,
-				     .userxattr = userns_inside(), .volatile_upper = true };
+	struct overlay_spec spec = {.lower = lowers,
+				    .count = count,
+				    .upper = -1,
+				    .work = -1,
+				    .userxattr = userns_inside(),
+				    .volatile_upper = true};
 
 	if (!writable)
 		return spec;
@@ -102,7 +106,7 @@ static void check_way(enum overlay_way way, size_t count)
 
 static void check_counts(enum overlay_way way)
 {
-	static const size_t counts[] = { 1, 2, 60, 499, 500 };
+	static const size_t counts[] = {1, 2, 60, 499, 500};
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		check_way(way, counts[i]);
@@ -198,7 +202,7 @@ static void a_file_cannot_be_a_layer(void **state)
 {
 	(void)state;
 	for (enum overlay_way way = 0; way < OVERLAY_WAYS; way++) {
-		int wrong[2] = { lowers[0], openat(lowers[1], "top", O_PATH | O_CLOEXEC) };
+		int wrong[2] = {lowers[0], openat(lowers[1], "top", O_PATH | O_CLOEXEC)};
 		struct overlay_spec spec = make_spec(2, true);
 		struct error err = ERROR_INIT;
 		bool unsupported;

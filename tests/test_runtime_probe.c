@@ -31,8 +31,12 @@ static int count_entries(int dir)
 
 static void says_what_this_machine_allows(void **state)
 {
-	static const char *const needed[] = { "kernel", "openat2", "mount_setattr", "pidfd",
-					      "sandbox namespaces", "overlay by options" };
+	static const char *const needed[] = {"kernel",
+					     "openat2",
+					     "mount_setattr",
+					     "pidfd",
+					     "sandbox namespaces",
+					     "overlay by options"};
 	struct probe_result result;
 	int before = count_entries(box.dir);
 
@@ -55,11 +59,12 @@ static void says_what_this_machine_allows(void **state)
 /* overlayfs itself cannot hold an upper. */
 static void says_why_a_store_cannot_hold_uppers(void **state)
 {
-	int lowers[2] = { box.lower, box.stub }, mount;
-	struct overlay_spec spec = { .lower = lowers, .count = 2,
-				     .upper = box_directory(&box, "upper"),
-				     .work = box_directory(&box, "work"),
-				     .userxattr = userns_inside() };
+	int lowers[2] = {box.lower, box.stub}, mount;
+	struct overlay_spec spec = {.lower = lowers,
+				    .count = 2,
+				    .upper = box_directory(&box, "upper"),
+				    .work = box_directory(&box, "work"),
+				    .userxattr = userns_inside()};
 	struct error err = ERROR_INIT;
 	struct probe_result result;
 

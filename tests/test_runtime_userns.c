@@ -112,7 +112,7 @@ static const char changed[] = "removed\nfile to dir\ndir to file\nnew\ninner\nen
 
 static const char *make_own_box(void)
 {
-	static const char *const directories[] = { "old", "old/dir", "old/dir2", "old/moved" };
+	static const char *const directories[] = {"old", "old/dir", "old/dir2", "old/moved"};
 
 	box_make(&own);
 	for (size_t i = 0; i < 4; i++)
@@ -133,11 +133,11 @@ static const char *check_common(void)
 	if (!userns_inside() || !userns_privileged())
 		return "not root of a user namespace";
 	wrong = wrong != NULL ? wrong : run_script(changes, 0, changed);
-	wrong = wrong != NULL ? wrong :
-				run_script("id -u; id -g; grep ^CapEff /proc/self/status", 0,
+	wrong = wrong != NULL ? wrong
+			      : run_script("id -u; id -g; grep ^CapEff /proc/self/status", 0,
 					   "0\n0\nCapEff:\t00000000a80425fb\n");
-	wrong = wrong != NULL ? wrong :
-				run_script("echo x > /dev/null && head -c 2 /dev/zero | wc -c; "
+	wrong = wrong != NULL ? wrong
+			      : run_script("echo x > /dev/null && head -c 2 /dev/zero | wc -c; "
 					   "ls /dev/pts; stat -c '%t:%T' /dev/urandom; "
 					   "ls /sys/fs/cgroup; test -d /sys/class && echo sys; "
 					   "mkdir /sys/x 2>/dev/null || echo read-only",
@@ -198,9 +198,10 @@ static const char *many_ids(void)
 	if (single)
 		return "single is set";
 	wrong = check_common();
-	wrong = wrong != NULL ? wrong :
-				run_script("touch /a && chown 5:7 /a && stat -c %u:%g /a; "
-					   "chown 65536 /a && stat -c %u /a", 0, "5:7\n65536\n");
+	wrong = wrong != NULL ? wrong
+			      : run_script("touch /a && chown 5:7 /a && stat -c %u:%g /a; "
+					   "chown 65536 /a && stat -c %u /a",
+					   0, "5:7\n65536\n");
 	wrong = wrong != NULL ? wrong : run_script("id -u; id -g", 100, "100\n100\n");
 	if (wrong != NULL)
 		return wrong;
@@ -264,9 +265,10 @@ static void a_limit_of_namespaces_is_named(void **state)
 
 static void ranges_are_parsed_as_newuidmap_does(void **state)
 {
-	static const char text[] = "joe:100000:65536\n1000:1:2\njoe:x:1\njoe:5\njoe:5:\njoe:5:0\n"
-				   "joe:-1:5\njoe:1:5:6\njoe:1:5 \nmoe:7:8\n:1:1\njoe:4294967295:2\n"
-				   "joe:4294967296:1\n#joe:1:1\njoe:300000:10";
+	static const char text[] =
+		"joe:100000:65536\n1000:1:2\njoe:x:1\njoe:5\njoe:5:\njoe:5:0\n"
+		"joe:-1:5\njoe:1:5:6\njoe:1:5 \nmoe:7:8\n:1:1\njoe:4294967295:2\n"
+		"joe:4294967296:1\n#joe:1:1\njoe:300000:10";
 	struct subid s;
 
 	(void)state;
