@@ -153,8 +153,8 @@ static int walk_link(struct walk *w, int fd, struct error *err)
 	if (++w->links > MAX_LINKS)
 		return error_set(err, ERROR_FORMAT, "/%s: more than %d symbolic links",
 				 w->path.data, MAX_LINKS);
+	/* What is left begins with a slash, if there is anything. */
 	buf_add(&rest, target, (size_t)n);
-	buf_add_char(&rest, '/');
 	buf_add(&rest, w->rest.data, w->rest.length);
 	buf_reset(&w->rest);
 	buf_add(&w->rest, rest.data, rest.length);
@@ -191,9 +191,11 @@ static int walk_run(struct walk *w, bool follow, bool *found, struct stat *out, 
 {
 	auto_(buf) struct buf name = BUF_INIT;
 	auto_fd int fd = -1;
-	bool stale = true;
+	bool stale = true, lost = false;
 
 	while (walk_next(w, &name)) {
+		/* The kernel goes nowhere from what is no directory, not even to "." or "..". */
+		lost |= !stale && !(*found && S_ISDIR(out->st_mode));
 		if (strcmp(name.data, ".") == 0)
 			continue;
 		if (strcmp(name.data, "..") == 0) {
@@ -204,11 +206,16 @@ static int walk_run(struct walk *w, bool follow, bool *found, struct stat *out, 
 		if (walk_step(w, &name, follow, found, &stale, out, tree, err) < 0)
 			return -1;
 	}
-	if (!stale)
-		return 0;
-	if (walk_find(w, &w->places[w->depth > 1 ? w->depth - 2 : 0], &fd, out, tree, err) < 0)
-		return -1;
-	*found = fd >= 0;
+	if (stale) {
+		const struct place *parent = &w->places[w->depth > 1 ? w->depth - 2 : 0];
+
+		if (walk_find(w, parent, &fd, out, tree, err) < 0)
+			return -1;
+		*found = fd >= 0;
+	}
+	/* A slash at the end is left over, and asks for a directory. */
+	if (lost || (*found && w->rest.length > 0 && !S_ISDIR(out->st_mode)))
+		*found = false;
 	return 0;
 }
 
