@@ -93,7 +93,7 @@ static void require_one(struct parse *cx, const struct insn *insn)
 			       insn_name(insn->kind));
 }
 
-bool check_stage_name(const char *name)
+static bool check_stage_name(const char *name)
 {
 	if (!(*name >= 'a' && *name <= 'z') && !(*name >= 'A' && *name <= 'Z'))
 		return false;

@@ -104,10 +104,24 @@ static void end_line(const struct dockerfile *df, size_t start, struct buf *out)
 	buf_add_char(out, '\n');
 }
 
+static void dump_comment(const char *comment, struct buf *out)
+{
+	while (comment != NULL) {
+		const char *end = strchrnul(comment, '\n');
+
+		buf_add_str(out, comment == end ? "#" : "# ");
+		buf_add(out, comment, (size_t)(end - comment));
+		buf_add_char(out, '\n');
+		comment = *end != '\0' ? end + 1 : NULL;
+	}
+}
+
 static void dump_line(const struct dockerfile *df, const struct insn *insn, struct buf *out)
 {
-	size_t start = out->length;
+	size_t start;
 
+	dump_comment(insn->comment, out);
+	start = out->length;
 	dump_insn(insn, df->escape, out);
 	if (out->length == start) {
 		/* The instruction without a name, which only the end of the file can hold. */
@@ -131,9 +145,9 @@ void dockerfile_dump(const struct dockerfile *df, struct buf *out)
 		buf_printf(out, "# escape=%c\n", df->escape);
 	if (df->check != NULL)
 		buf_printf(out, "# check=%s\n", df->check);
-	/* Not a byte order mark: it would be dropped. */
-	if (out->length == 0 && df->insn_count > 0 &&
-	    strncmp(df->insns[0]->keyword, "\xEF\xBB\xBF", 3) == 0)
+	/* Ends the directives, lest a comment be one; and a byte order mark is not dropped here. */
+	if (df->insn_count > 0 &&
+	    (df->insns[0]->comment != NULL || (unsigned char)df->insns[0]->keyword[0] >= 0x80))
 		buf_add_char(out, '\n');
 	for (size_t i = 0; i < df->insn_count; i++)
 		dump_line(df, df->insns[i], out);

@@ -51,7 +51,6 @@ struct line {
 	bool blank;          /* held an empty continuation line */
 	bool too_long;
 };
-
 void line_release(struct line *line);
 uint32_t line_source(const struct line *line, size_t at);
 /* Source span of the bytes [at, at + length). */
@@ -170,14 +169,12 @@ enum line_place {
 	LINE_BROKEN,
 };
 void line_finish(struct parse *cx, enum line_place place);
-
 /* The word that text is; reports it if it is none. line_at is the offset of text in the line, or
    SIZE_MAX if the text was decoded and only `at` is known. */
 const struct word *word_at(struct parse *cx, const char *text, struct span at, size_t line_at);
 
-/* check.c: findings that need a sentence */
+/* check.c */
 void check_insn(struct parse *cx, const struct insn *insn);
-bool check_stage_name(const char *name);
 /* Reports an instruction that cannot be triggered by ONBUILD. */
 void check_trigger_kind(struct dockerfile *df, const struct insn *insn, struct span at);
 

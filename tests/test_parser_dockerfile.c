@@ -287,6 +287,18 @@ static void test_directives(void **state)
 	dockerfile_free(df);
 }
 
+static void test_dump_keeps_comments(void **state)
+{
+	auto_(buf) struct buf out = BUF_INIT;
+	struct dockerfile *df =
+		parse_str("\n# escape=`\n#\n#  two \nFROM a\n\n# gone\n\n# b\nRUN x\n");
+
+	(void)state;
+	dockerfile_dump(df, &out);
+	assert_string_equal(out.data, "\n# escape=`\n#\n# two\nFROM a\n# b\nRUN x\n");
+	dockerfile_free(df);
+}
+
 static void test_print(void **state)
 {
 	auto_(buf) struct buf out = BUF_INIT;
@@ -327,7 +339,8 @@ int main(void)
 		cmocka_unit_test(test_tree),        cmocka_unit_test(test_phases),
 		cmocka_unit_test(test_refused),     cmocka_unit_test(test_trigger),
 		cmocka_unit_test(test_report),      cmocka_unit_test(test_directives),
-		cmocka_unit_test(test_print),       cmocka_unit_test(test_suggest),
+		cmocka_unit_test(test_print),       cmocka_unit_test(test_dump_keeps_comments),
+		cmocka_unit_test(test_suggest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
