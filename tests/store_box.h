@@ -110,6 +110,18 @@ static inline bool box_has(const struct box *b, const char *path)
 	return faccessat(b->root, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Opens a file of the store to damage it; blobs are read-only even for their owner. */
+static inline int box_damage(const struct box *b, const char *path, int flags)
+{
+	struct error err = ERROR_INIT;
+	int fd;
+
+	assert_int_equal(fchmodat(b->root, path, 0600, 0), 0);
+	fd = open_beneath(b->root, path, flags, 0, &err);
+	ok(fd);
+	return fd;
+}
+
 /* What box_image() made. */
 struct box_image {
 	struct digest diff_id, layer, config, key;

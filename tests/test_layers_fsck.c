@@ -67,9 +67,8 @@ static void read_whole(const struct box *b, const char *path, struct buf *out)
 static void write_whole(const struct box *b, const char *path, const void *data, size_t length)
 {
 	struct error err = ERROR_INIT;
-	auto_fd int fd = open_beneath(b->root, path, O_WRONLY | O_TRUNC, 0, &err);
+	auto_fd int fd = box_damage(b, path, O_WRONLY | O_TRUNC);
 
-	ok(fd);
 	ok(write_all(fd, data, length, &err));
 }
 

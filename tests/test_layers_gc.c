@@ -209,8 +209,7 @@ static void a_damaged_manifest_stops_it(void **state)
 
 	build(b, "demo:latest", "content", &image);
 	snprintf(path, sizeof(path), "blobs/sha256/%s", digest_hex(&image.ref.manifest, hex));
-	fd = open_beneath(b->root, path, O_RDWR, 0, &err);
-	ok(fd);
+	fd = box_damage(b, path, O_RDWR);
 	assert_int_equal(pwrite(fd, "!", 1, 5), 1);
 	s = box_open(b, 0);
 	assert_int_equal(store_prune(s, &options, &report, &err), -1);
