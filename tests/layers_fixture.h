@@ -294,20 +294,33 @@ static inline int random_entry(struct rng *r, int dir, const char *name)
 	return -1;
 }
 
-/* A hard link to some file of dir. */
+static inline int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A hard link to some file of dir; which one does not depend on the order of its names. */
 static inline void random_link(struct rng *r, int dir, int to)
 {
 	auto_(dir) DIR *d = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	char name[NAME_MAX + 1];
+	char **names = NULL, name[NAME_MAX + 1];
+	size_t count = 0;
 
 	for (struct dirent *e; (e = readdir(d)) != NULL;) {
-		if (e->d_type == DT_DIR || e->d_type == DT_CHR || rng_below(r, 3) != 0)
+		if (e->d_type == DT_DIR || e->d_type == DT_CHR)
 			continue;
-		random_filename(r, name);
-		if (linkat(dir, e->d_name, to, name, 0) < 0)
-			assert_int_equal(errno, EEXIST);
-		return;
+		names = xgrow(names, count, sizeof(*names));
+		names[count++] = xstrdup(e->d_name);
 	}
+	if (count > 0) {
+		qsort(names, count, sizeof(*names), by_text);
+		random_filename(r, name);
+		if (linkat(dir, names[rng_below(r, (unsigned)count)], to, name, 0) < 0)
+			assert_int_equal(errno, EEXIST);
+	}
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
 }
 
 static inline void random_tree(struct rng *r, int dir, int depth)
@@ -340,11 +353,6 @@ static inline void dump_hex(struct buf *out, const void *data, size_t size)
 	for (size_t i = 0; i < size; i++)
 		buf_printf(out, byte[i] > ' ' && byte[i] < 0x7f && byte[i] != '%' ? "%c" : "%%%02x",
 			   byte[i]);
-}
-
-static inline int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static inline void dump_xattrs(struct buf *out, int dir, const char *name)

@@ -44,8 +44,10 @@ static inline int overlay_mount(struct scratch *s, const int *lowers, size_t cou
 		add_path_of(&options, lowers[i]);
 	}
 	/* A single lower and no upper is refused. */
-	if (upper < 0 && count == 1)
+	if (upper < 0 && count == 1) {
+		close(make_dir(s->dir, "nothing"));
 		buf_printf(&options, ":%s/nothing", s->path);
+	}
 	if (upper >= 0) {
 		buf_add_str(&options, ",upperdir=");
 		add_path_of(&options, upper);
