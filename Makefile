@@ -40,6 +40,14 @@ cflags   = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(HARDEN) -ffile-prefix-ma
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 ldflags  = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 libs     = $(if $(1),$(shell $(PKGCONFIG) --libs $(1) 2>/dev/null)) -pthread $(LDLIBS)
+# Where the distribution has static archives of the large libraries, the program takes from them the
+# few functions that it uses: libarchive alone would bring in nine shared libraries, and loading them
+# takes longer than a cached build. `make STATIC=` links everything dynamically.
+STATIC   ?= archive crypto zstd z lzma bz2 cap
+static    = $(strip $(foreach l,$(STATIC),$(filter /%,$(shell $(CC) -print-file-name=lib$(l).a))))
+all_static = $(and $(STATIC),$(filter $(words $(STATIC)),$(words $(static))))
+from_archives = -Wl,--gc-sections -Wl,--as-needed $(static) $(call libs,libcjson)
+program_libs = $(if $(all_static),$(from_archives),$(call libs,$(PKGS)))
 
 all: $(O)/varve
 
@@ -67,7 +75,7 @@ endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
 $(O)/varve: $(call objs,cli) $(call lib,builder parser layers runtime common)
-	$(CC) $(cflags) $(ldflags) -o $@ $^ $(call libs,$(PKGS))
+	$(CC) $(cflags) $(ldflags) -o $@ $^ $(program_libs)
 
 $(O)/cli/version.o: CPPFLAGS += -DVARVE_LIBRARIES='"$(libraries)"'
 libraries = $(shell for p in $(PKGS); do \

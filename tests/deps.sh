@@ -14,7 +14,7 @@ groups=${*:-build demo test lint bench}
 # there; the tests that need it say so and are skipped.
 packages() {
 	case $1:$2 in
-	apt:build) echo gcc libc6-dev make pkg-config flex bison libarchive-dev libzstd-dev \
+	apt:build) echo gcc libc6-dev make pkg-config flex bison libarchive-dev liblzma-dev libbz2-dev libzstd-dev \
 		libssl-dev zlib1g-dev libcjson-dev uthash-dev libcap-dev libseccomp-dev \
 		linux-libc-dev ;;
 	apt:demo) echo busybox-static uidmap ;;
