@@ -5,6 +5,7 @@
 #include "common/fd.h"
 
 #include <string.h>
+#include <uthash.h>
 
 enum { MAX_LIST = 256 * 1024 * 1024, MAX_LINES = 20 };
 
@@ -91,14 +92,15 @@ static int consider(void *user, const struct digest *id, struct error *err)
 
 /* --- lists of files ------------------------------------------------------------------------ */
 
+/* "  PATH MODE ...": the entry of one file. */
 struct list_line {
-	const char *name;
-	size_t name_length;
-	const char *rest;
-	size_t rest_length;
+	const char *name, *rest;
+	size_t name_length, rest_length;
+	bool seen; /* the other list has the name too */
+	UT_hash_handle hh;
 };
 
-/* "  PATH MODE ..." : the next entry of a list, skipping source lines. */
+/* The next entry of a list, skipping the lines that name sources. */
 static bool next_line(const char **text, struct list_line *out)
 {
 	for (;;) {
@@ -115,27 +117,25 @@ static bool next_line(const char **text, struct list_line *out)
 			if (*space == ' ' && end - space > 6 &&
 			    strspn(space + 1, "01234567") >= 6)
 				break;
-		*out = (struct list_line){line, (size_t)(space - line), space,
-					  (size_t)(end - space)};
+		*out = (struct list_line){.name = line,
+					  .name_length = (size_t)(space - line),
+					  .rest = space,
+					  .rest_length = (size_t)(end - space)};
 		return true;
 	}
 }
 
-static int compare_lines(const struct list_line *a, const struct list_line *b)
+static struct list_line *index_list(const char *text, struct arena *arena)
 {
-	size_t shorter = a->name_length < b->name_length ? a->name_length : b->name_length;
-	int order = memcmp(a->name, b->name, shorter);
+	struct list_line *index = NULL, line;
 
-	return order != 0 ? order : (a->name_length > b->name_length) -
-					    (a->name_length < b->name_length);
-}
+	while (next_line(&text, &line)) {
+		struct list_line *kept = arena_alloc(arena, sizeof(*kept));
 
-static bool line_known(const char *list, const struct list_line *wanted, struct list_line *out)
-{
-	while (next_line(&list, out))
-		if (compare_lines(out, wanted) == 0)
-			return true;
-	return false;
+		*kept = line;
+		HASH_ADD_KEYPTR(hh, index, kept->name, kept->name_length, kept);
+	}
+	return index;
 }
 
 static void say_line(struct buf *out, int *lines, char mark, const struct list_line *l,
@@ -150,66 +150,85 @@ static void say_line(struct buf *out, int *lines, char mark, const struct list_l
 	buf_add_char(out, '\n');
 }
 
+static void compare_lists(const char *before, const char *after, struct buf *out)
+{
+	auto_(arena) struct arena arena = ARENA_INIT;
+	struct list_line *index = index_list(before, &arena), *old, *next, line;
+	int lines = 0;
+
+	while (next_line(&after, &line)) {
+		HASH_FIND(hh, index, line.name, line.name_length, old);
+		if (old == NULL)
+			say_line(out, &lines, 'A', &line, NULL);
+		else if (line.rest_length != old->rest_length ||
+			 memcmp(line.rest, old->rest, line.rest_length) != 0)
+			say_line(out, &lines, 'M', &line, old);
+		if (old != NULL)
+			old->seen = true;
+	}
+	HASH_ITER(hh, index, old, next)
+		if (!old->seen)
+			say_line(out, &lines, 'D', old, NULL);
+	HASH_CLEAR(hh, index);
+	if (lines > MAX_LINES)
+		buf_printf(out, "  and %d more\n", lines - MAX_LINES);
+}
+
 static void explain_list(struct store *s, const struct record *old, const struct buf *list,
 			 struct buf *out)
 {
 	auto_(buf) struct buf before = BUF_INIT;
 	struct error ignored = ERROR_INIT;
-	struct list_line line, other;
 	struct digest id;
 	auto_fd int fd = -1;
-	const char *at;
-	int lines = 0;
 
 	if (list == NULL || record_get_digest(old, "list", &id, &ignored) < 0)
 		return;
 	fd = store_find(s, STORE_LISTS, &id, &ignored);
-	if (fd < 0 || read_all(fd, MAX_LIST, &before, &ignored) < 0)
-		return;
-	for (at = list->data; next_line(&at, &line);) {
-		if (!line_known(before.data, &line, &other))
-			say_line(out, &lines, 'A', &line, NULL);
-		else if (line.rest_length != other.rest_length ||
-			 memcmp(line.rest, other.rest, line.rest_length) != 0)
-			say_line(out, &lines, 'M', &line, &other);
-	}
-	for (at = before.data; next_line(&at, &line);)
-		if (!line_known(list->data, &line, &other))
-			say_line(out, &lines, 'D', &line, NULL);
-	if (lines > MAX_LINES)
-		buf_printf(out, "  and %d more\n", lines - MAX_LINES);
+	if (fd >= 0 && read_all(fd, MAX_LIST, &before, &ignored) == 0)
+		compare_lists(before.data, list->data, out);
 }
 
 /* --- fields -------------------------------------------------------------------------------- */
 
-/* The old value of a variable or of a field that is there once. */
-static const char *old_value(const struct record *old, const struct field *f)
+/* How much of two values must be the same for them to be two values of one thing: the name of a
+   variable; nothing for a field that is there once. */
+static size_t name_length(const struct field *f)
 {
-	size_t name = strcmp(f->key, "env") == 0 ? strcspn(f->value, "=") + 1 : 0;
+	return strcmp(f->key, "env") == 0 ? strcspn(f->value, "=") + 1 : 0;
+}
 
-	for (size_t i = 0; i < old->count; i++)
-		if (strncmp(old->fields[i].key, "key.", 4) == 0 &&
-		    strcmp(old->fields[i].key + 4, f->key) == 0 &&
-		    strncmp(old->fields[i].value, f->value, name) == 0)
-			return old->fields[i].value;
+/* The value that a record has where f has its own, or NULL. */
+static const char *counterpart(const struct record *r, const char *prefix, const struct field *f)
+{
+	size_t skip = strlen(prefix);
+
+	for (size_t i = 0; i < r->count; i++)
+		if (strncmp(r->fields[i].key, prefix, skip) == 0 &&
+		    strcmp(r->fields[i].key + skip, f->key) == 0 &&
+		    strncmp(r->fields[i].value, f->value, name_length(f)) == 0)
+			return r->fields[i].value;
 	return NULL;
+}
+
+/* Values of these are digests, which say nothing to a reader. */
+static bool is_opaque(const char *field)
+{
+	return strcmp(field, "parent") == 0 || strcmp(field, "files") == 0 ||
+	       strcmp(field, "from") == 0;
 }
 
 static void explain_fields(const struct record *old, const struct record *inputs, struct buf *out)
 {
 	for (size_t i = 0; i < inputs->count; i++) {
 		const struct field *f = &inputs->fields[i];
-		const char *before;
+		const char *before = counterpart(old, "key.", f);
 
 		if (has_field(old, "key.", f))
 			continue;
-		if (strcmp(f->key, "parent") == 0 || strcmp(f->key, "files") == 0 ||
-		    strcmp(f->key, "from") == 0) {
+		if (is_opaque(f->key))
 			buf_printf(out, "%s changed\n", say(f->key));
-			continue;
-		}
-		before = old_value(old, f);
-		if (before != NULL)
+		else if (before != NULL)
 			buf_printf(out, "%s: %s -> %s\n", say(f->key), before, f->value);
 		else
 			buf_printf(out, "%s is new: %s\n", say(f->key), f->value);
@@ -220,21 +239,8 @@ static void explain_fields(const struct record *old, const struct record *inputs
 		if (strncmp(f.key, "key.", 4) != 0)
 			continue;
 		f.key += 4;
-		if (!has_field(inputs, "", &f) &&
-		    record_get(inputs, f.key) == NULL)
+		if (!is_opaque(f.key) && counterpart(inputs, "", &f) == NULL)
 			buf_printf(out, "%s is gone: %s\n", say(f.key), f.value);
-		else if (strcmp(f.key, "env") == 0 && !has_field(inputs, "", &f)) {
-			struct record renamed = {.fields = inputs->fields, .count = inputs->count};
-			size_t name = strcspn(f.value, "=") + 1;
-			bool still = false;
-
-			for (size_t j = 0; j < renamed.count; j++)
-				still = still || (strcmp(renamed.fields[j].key, "env") == 0 &&
-						  strncmp(renamed.fields[j].value, f.value,
-							  name) == 0);
-			if (!still)
-				buf_printf(out, "a variable is gone: %s\n", f.value);
-		}
 	}
 }
 
