@@ -18,6 +18,7 @@ struct lister {
 	const struct copy_options *o;
 	struct buf *out;
 	char *chunk;
+	const char *source; /* the matched path that is being walked */
 };
 
 /* Names may hold anything but NUL; a line must stay a line. */
@@ -100,6 +101,9 @@ static int visit(void *user, const struct walk_entry *e, bool leaving, struct er
 	if (leaving || S_ISSOCK(e->st.st_mode) || (S_ISDIR(e->st.st_mode) && *e->path == '\0'))
 		return 0;
 	buf_add_str(l->out, "  ");
+	add_quoted(l->out, l->source);
+	if (*l->source != '\0' && *e->path != '\0')
+		buf_add_char(l->out, '/');
 	add_quoted(l->out, e->path);
 	buf_printf(l->out, " %06o", e->st.st_mode);
 	if (l->o->spec->from != COPY_CONTEXT && l->o->spec->chown == NULL)
@@ -126,6 +130,7 @@ static int list_source(struct lister *l, size_t i, struct error *err)
 		buf_add_str(l->out, "source ");
 		add_quoted(l->out, paths[j]);
 		buf_add_char(l->out, '\n');
+		l->source = paths[j];
 		if (status == 0 && walk_tree(&walk, paths[j], visit, l, err) < 0)
 			status = error_add(err, "%s", spec->written[i]);
 		free(paths[j]);
