@@ -56,10 +56,10 @@ int archive_import(struct store *s, int fd, const struct config *config, int64_t
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return error_sys(err, "importing");
+		return error_sys(err, "reading the root file system");
 	if ((S_ISDIR(st.st_mode) ? pack_directory : pack_tar)(s, fd, epoch, compression, &layer,
 							      err) < 0)
-		return error_add(err, "importing");
+		return -1;
 	config_copy(config, &c);
 	platform_host(&os, &architecture, &variant);
 	if (c.os == NULL)

@@ -113,7 +113,7 @@ int archive_load(struct store *s, int fd, const char *only, struct ref **out, si
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, "reading the archive");
 	if ((S_ISDIR(st.st_mode) ? load_directory : load_tar)(s, fd, &l, err) < 0)
-		return error_add(err, "loading the archive");
+		return -1;
 	if (l.count == 0 && only != NULL)
 		return error_set(err, ERROR_NOT_FOUND, "the archive holds no image named %s", name);
 	if (l.count == 0)

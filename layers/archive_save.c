@@ -366,14 +366,10 @@ int archive_save(struct store *s, const struct save_item *items, size_t count,
 		 struct error *err)
 {
 	auto_(out) struct out o = { .store = s };
-	int result;
 
-	if (format == SAVE_DOCKER) {
-		result = save_docker(s, items, count, to, err);
-	} else {
-		result = plan(&o, items, count, as_stored, compression, err);
-		if (result == 0)
-			result = (format == SAVE_OCI ? save_tar : save_directory)(&o, to, err);
-	}
-	return result < 0 ? error_add(err, "saving") : 0;
+	if (format == SAVE_DOCKER)
+		return save_docker(s, items, count, to, err);
+	if (plan(&o, items, count, as_stored, compression, err) < 0)
+		return -1;
+	return (format == SAVE_OCI ? save_tar : save_directory)(&o, to, err);
 }
