@@ -15,6 +15,7 @@ FUZZ_MODULES_splice     := parser common
 FUZZ_MODULES_json       := layers common
 FUZZ_MODULES_image      := layers common
 FUZZ_MODULES_name       := layers common
+FUZZ_MODULES_unpack     := layers common
 fuzz_modules = $(or $(FUZZ_MODULES_$(1)),builder parser layers runtime common)
 
 define fuzz_target
