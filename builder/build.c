@@ -21,6 +21,7 @@ static void init(struct build *b, struct plan *p)
 		.jobs = p->options->jobs > 0 ? p->options->jobs
 					     : (unsigned)(cores > 0 ? cores : 1),
 		.began = loop_now(),
+		.log = -1,
 		.error = ERROR_INIT,
 	};
 	b->steps = xcalloc(p->step_count, sizeof(*b->steps));
@@ -74,6 +75,7 @@ static void release(struct build *b)
 	}
 	free(b->trees);
 	stub_release(&b->stub);
+	cleanup_fd(&b->log);
 	for (int i = 0; i < 3; i++)
 		cleanup_fd(&b->etc[i]);
 	loop_free(b->loop);
@@ -188,6 +190,7 @@ int build_run(struct plan *p, struct build_result *result, int *exit_status, str
 	status = run_loop(&b, err);
 	publish_trees(&b);
 	*exit_status = b.exit_status;
+	memcpy(result->log, b.log_name, sizeof(result->log));
 	if (status == 0)
 		status = finish(&b, result, err);
 	release(&b);

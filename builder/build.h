@@ -44,15 +44,18 @@ struct build_options {
 	bool explain;              /* say why a step was no hit */
 	unsigned jobs;             /* steps at a time; 0: the number of cores */
 	const struct event_sink *sink;
-	int log;                   /* descriptor that receives every step's whole output; -1: none */
 	int interrupt;             /* readable when the user wants to stop (a signalfd); -1: none */
 };
+
+enum { BUILD_LOG_NAME = 64 };
 
 struct build_result {
 	struct ref ref;            /* manifest, size, media type; name NULL */
 	struct digest id;          /* config digest: the image ID */
 	unsigned steps, cached;
 	unsigned warnings;
+	char log[BUILD_LOG_NAME];  /* the whole output, in the store's logs/; "" if there was none;
+	                              also set when the build failed */
 };
 
 void build_result_release(struct build_result *r);

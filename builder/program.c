@@ -168,7 +168,6 @@ static void keep_tail(struct execution *e, const char *data, size_t length)
 static bool pump_once(struct execution *e)
 {
 	char chunk[OUTPUT_CHUNK];
-	struct error ignored = ERROR_INIT;
 	ssize_t n = read(e->output, chunk, sizeof(chunk));
 
 	if (n < 0 && errno == EINTR)
@@ -176,8 +175,7 @@ static bool pump_once(struct execution *e)
 	if (n <= 0)
 		return false;
 	keep_tail(e, chunk, (size_t)n);
-	if (e->build->options->log >= 0)
-		write_all(e->build->options->log, chunk, (size_t)n, &ignored);
+	log_output(e, chunk, (size_t)n);
 	step_event(e, (struct event){
 			      .kind = EVENT_STEP_OUTPUT, .text = chunk, .length = (size_t)n});
 	return true;

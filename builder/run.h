@@ -84,6 +84,10 @@ struct build {
 	int interrupts, signal;
 	uint64_t interrupted_at;
 	bool pinned; /* hits are protected from GC: something will be executed */
+	int log; /* -1 before the first output */
+	int log_step; /* whose output was written last */
+	bool log_failed;
+	char log_name[BUILD_LOG_NAME];
 	struct error error; /* the first failure; code ERROR_NONE while all is well */
 	int exit_status;
 };
@@ -142,6 +146,9 @@ void volume_watch_finish(struct volume_watch *w, struct outcome *o);
 int volume_discard(const struct step *s, const struct stack *root, int upper, struct error *err);
 /* Warns about the writes of an outcome, or fails with --volume-writes=error. */
 int volume_report(struct execution *e, struct error *err);
+
+/* --- log.c -------------------------------------------------------------------------------- * */
+void log_output(struct execution *e, const char *data, size_t length);
 
 /* --- finish.c ------------------------------------------------------------------------------ */
 /* Config, manifest, commit, tags. Blocks, by jobs of its own. */

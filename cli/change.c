@@ -77,7 +77,6 @@ int config_from_changes(struct store *s, const struct option_list *changes, stru
 					.host_root = -1,
 					.host_cwd = -1,
 					.epoch = -1,
-					.log = -1,
 					.interrupt = -1};
 
 	buf_add_str(&text, "FROM scratch\n");

@@ -278,6 +278,8 @@ static int run_plan(struct cli *cli, struct session *s, const struct build_value
 	if (mode == PROGRESS_PLAIN || mode == PROGRESS_TTY)
 		print_diagnostics(s->file, false);
 	progress_finish(progress);
+	if (status < 0 && result.log[0] != '\0' && mode != PROGRESS_JSON)
+		fprintf(stderr, "the whole output: %s/logs/%s\n", cli->root_path, result.log);
 	if (status == 0)
 		status = write_results(cli, s, v, mode, &result, err);
 	if (status == 0 && (mode == PROGRESS_PLAIN || mode == PROGRESS_TTY))
@@ -305,7 +307,7 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	auto_(session) struct session s = {.input = BUILD_INPUT_INIT,
 					   .output = OUTPUT_INIT,
 					   .interrupt = -1,
-					   .options = {.interrupt = -1, .log = -1}};
+					   .options = {.interrupt = -1}};
 	auto_(plan) struct plan *plan = NULL;
 
 	(void)argc;
