@@ -209,12 +209,10 @@ static int find_new(struct store *s, const struct ref *refs, size_t count, bool 
 
 	if (lock < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++) {
-		if (ref_stands(s, &refs[i]))
-			continue;
-		out->item = xgrow(out->item, out->count, sizeof(*out->item));
-		out->item[out->count++] = &refs[i];
-	}
+	out->item = xcalloc(count + 1, sizeof(void *));
+	for (size_t i = 0; i < count; i++)
+		if (!ref_stands(s, &refs[i]))
+			out->item[out->count++] = &refs[i];
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FSCK_CHUNK = 256 * 1024, FINDING_SIZE = 1024 };
+enum { FSCK_CHUNK = 256 * 1024 };
 
 struct fsck {
 	struct store *store;
@@ -28,14 +28,18 @@ DEFINE_CLEANUP_STRUCT(fsck, struct fsck, fsck_release);
 static void find(struct fsck *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void find(struct fsck *f, const char *format, ...)
 {
-	char text[FINDING_SIZE];
+	auto_(buf) struct buf text = BUF_INIT;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	buf_vprintf(&text, format, args);
 	va_end(args);
+	/* One line, whatever a file in the store is called. */
+	for (char *c = text.data; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
 	f->findings++;
-	f->finding(f->user, text);
+	f->finding(f->user, text.data);
 }
 
 static const char *why(const struct error *err, char text[ERROR_TEXT])
@@ -168,7 +172,7 @@ static size_t record_lacks(struct fsck *f, enum store_area area, const struct re
 		const struct field *field = &r->fields[i];
 		struct error err = ERROR_INIT;
 		enum store_area of = STORE_BLOBS;
-		uint64_t size, is;
+		uint64_t size;
 		struct digest id;
 
 		if (area == STORE_CACHE && strcmp(field->key, "diff_id") == 0)
@@ -182,10 +186,10 @@ static size_t record_lacks(struct fsck *f, enum store_area area, const struct re
 			continue;
 		if (!store_has(f->store, of, &id))
 			buf_printf(text, "%s/%s is missing", area_paths[of], digest);
-		else if (area == STORE_LAYERS && sscanf(field->value, "%*s %" SCNu64, &size) == 1 &&
-			 object_size(f->store, of, &id, &is) && is != size)
-			buf_printf(text, "%s has %" PRIu64 " bytes instead of %" PRIu64, digest, is,
-				   size);
+		else if (area == STORE_LAYERS && object_size(f->store, of, &id, &size) &&
+			 size != strtoull(field->value + strlen(digest), NULL, 10))
+			buf_printf(text, "%s has %" PRIu64 " bytes, not the%s it says", digest,
+				   size, field->value + strlen(digest));
 		if (text->length > 0)
 			break;
 	}

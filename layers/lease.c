@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEASE_MAX_BYTES = 256 * 1024 * 1024, LOCK_PATH_SIZE = 128 };
+enum { LEASE_MAX_BYTES = 256 * 1024 * 1024, LEASE_CHUNK = 64 * 1024, LOCK_PATH_SIZE = 128 };
 
 static const char verb_made[] = "made", verb_used[] = "used";
 
@@ -173,7 +173,7 @@ int lease_note(struct store *s, bool made, enum store_area area, const struct di
 
 static int lease_text(int fd, struct buf *out, struct error *err)
 {
-	size_t room = 64 * 1024;
+	size_t room = LEASE_CHUNK;
 	ssize_t n;
 
 	/* Not read(): the offset is shared with the jobs. */

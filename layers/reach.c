@@ -69,15 +69,15 @@ static bool mark(struct reach *r, enum store_area area, const struct digest *id)
 static void find(struct reach *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void find(struct reach *r, const char *format, ...)
 {
-	char text[REACH_TEXT];
+	auto_(buf) struct buf text = BUF_INIT;
 	va_list args;
 
 	if (r->finding == NULL)
 		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	buf_vprintf(&text, format, args);
 	va_end(args);
-	r->finding(r->user, text);
+	r->finding(r->user, text.data);
 }
 
 /* Marks a blob; false if it is not there. */

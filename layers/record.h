@@ -10,8 +10,10 @@
  * The first line is "varve-KIND VERSION"; each following line is a key, one space and a value. Keys
  * may repeat; order is kept; a key holds no space, '%' or newline. Values hold no newline: bytes
  * below 0x20, '%' and 0x7f are written as %XX. Where a function takes a kind it is the whole first
- * word, such as "varve-ref"; the version is 1. A record that is empty, cut short, of another kind or version, or whose sum does not match
- * counts as absent, never as an error that stops a command.
+ * word, such as "varve-ref"; the version is 1.
+ *
+ * A record that is empty, cut short, of another kind or version, or whose sum does not match counts
+ * as absent, never as an error that stops a command.
  */
 #ifndef LAYERS_RECORD_H
 #define LAYERS_RECORD_H

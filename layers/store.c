@@ -21,7 +21,7 @@ static const char *const directories[] = {
 const char *const store_root_names[] = {
 	"blobs",      "refs",       "cache",      "layers",  "lists", "trees",
 	"lock",       "pending",    "stage",      "lease",   "trash", "format",
-	"index.json", "oci-layout", "containers", "volumes", NULL,
+	"index.json", "oci-layout", "containers", "volumes", "logs", NULL,
 };
 
 int store_openat(const struct store *s, const char *path, int flags, mode_t mode)
@@ -247,7 +247,8 @@ static int create(struct store *s, struct error *err)
 static int check_format(struct store *s, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
-	unsigned version = 0;
+	const char *number;
+	unsigned long version = STORE_FORMAT;
 	auto_fd int fd = store_openat(s, "format", O_RDONLY, 0);
 
 	if (fd < 0)
@@ -257,9 +258,11 @@ static int check_format(struct store *s, struct error *err)
 			return error_add(err, "the store's format");
 		error_clear(err);
 	}
-	if (sscanf(text.data, STORE_KIND " %u", &version) == 1 && version != STORE_FORMAT &&
-	    record_intact(text.data, text.length)) {
-		error_set(err, ERROR_FORMAT, "the store has format %u, this varve knows format %d",
+	number = text.data + sizeof(STORE_KIND);
+	if (strncmp(text.data, STORE_KIND " ", sizeof(STORE_KIND)) == 0)
+		version = strtoul(number, NULL, 10);
+	if (version != STORE_FORMAT && record_intact(text.data, text.length)) {
+		error_set(err, ERROR_FORMAT, "the store has format %lu, this varve knows format %d",
 			  version, STORE_FORMAT);
 		return error_hint(err, "use the version of varve that made the store, or another "
 				       "directory");
