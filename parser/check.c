@@ -219,7 +219,10 @@ static void check_unknown(struct parse *cx, const struct insn *insn)
 	/* A file that is no Dockerfile at all has as many of these as lines. */
 	if (cx->df->diag_count < DIAG_MAX)
 		near = keyword_suggest(insn->keyword);
-	if (near != NULL)
+	if (strstr(insn->keyword, "\xC2\xA0") != NULL)
+		hint = "it contains a no-break space (U+00A0), which looks like a blank; write a "
+		       "blank";
+	else if (near != NULL)
 		hint = arena_printf(&cx->df->arena, "did you mean %s?", near);
 	else if (strncmp(insn->keyword, "//", 2) == 0 || strncmp(insn->keyword, "--", 2) == 0)
 		hint = "a comment starts with #";
