@@ -11,6 +11,7 @@
  *	lists/<digest hex>              what a COPY key was made of, to explain a miss
  *	trees/<diff id hex>/{fs,meta}   unpacked layer, ready to be an overlay lower; meta is the
  *	                                record "varve-tree" with the fields entries and bytes
+ *	logs/<time>-<random>.log        what the programs of a build wrote; prune keeps a week
  *	lock/gc  lock/refs  lock/key/<hex>
  *	pending/<boot id>/{blobs,cache,layers,lists,trees}/
  *	                                complete, trusted only by this boot, not yet synced
@@ -143,6 +144,8 @@ int store_lock_key(struct store *s, const struct digest *key, bool wait, struct 
    lists; also names whose image is gone altogether. A cache record leads to the layer in its field
    diff_id, the list in its fields list, and the image in its field manifest. A damaged manifest is
    an error, because what it leads to is not known. */
+enum { LOG_KEEP_SECONDS = 7 * 24 * 60 * 60 };
+
 struct prune_options {
 	bool cache;        /* also build cache records (and what only they reach) */
 	int64_t older;     /* with cache: only those not written for this many seconds; 0 = all */
