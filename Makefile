@@ -42,11 +42,12 @@ ldflags  = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 libs     = $(if $(1),$(shell $(PKGCONFIG) --libs $(1) 2>/dev/null)) -pthread $(LDLIBS)
 # Where the distribution has static archives of the large libraries, the program takes from them the
 # few functions that it uses: libarchive alone would bring in nine shared libraries, and loading them
-# takes longer than a cached build. `make STATIC=` links everything dynamically.
-STATIC   ?= archive crypto zstd z lzma bz2 cap
+# takes longer than a cached build. libzstd is not among them: Debian's archive has no threads, and
+# with them the bytes differ. `make STATIC=` links everything dynamically.
+STATIC   ?= archive crypto z lzma bz2 cap
 static    = $(strip $(foreach l,$(STATIC),$(filter /%,$(shell $(CC) -print-file-name=lib$(l).a))))
 all_static = $(and $(STATIC),$(filter $(words $(STATIC)),$(words $(static))))
-from_archives = -Wl,--gc-sections -Wl,--as-needed $(static) $(call libs,libcjson)
+from_archives = -Wl,--gc-sections -Wl,--as-needed $(static) $(call libs,libzstd libcjson)
 program_libs = $(if $(all_static),$(from_archives),$(call libs,$(PKGS)))
 
 all: $(O)/varve

@@ -169,8 +169,13 @@ int blob_finish_expect(struct blob_writer *w, const struct digest *digest, uint6
 int blob_put(struct store *s, const void *data, size_t length, struct digest *digest,
 	     struct error *err)
 {
-	struct blob_writer *w = blob_begin(s, err);
+	struct blob_writer *w;
 
+	/* A rebuild with nothing changed makes the same documents again and must not write. */
+	digest_of(data, length, digest);
+	if (store_has(s, STORE_BLOBS, digest))
+		return 0;
+	w = blob_begin(s, err);
 	if (w == NULL)
 		return -1;
 	if (blob_add(w, data, length, err) < 0) {
