@@ -17,11 +17,11 @@ struct save_item {
 
 enum save_format { SAVE_OCI, SAVE_DOCKER, SAVE_OCI_DIR };
 
-/* Writes a tar to fd `to` (SAVE_OCI, SAVE_DOCKER) or fills directory `to` (SAVE_OCI_DIR). Every blob
-   is verified while it is copied. Docker archives hold uncompressed layers, as docker, podman and
-   skopeo expect. `as_stored` true copies the blobs of OCI output as they are; else layers of another
-   compression are replaced by that form, which stays in the store, under a manifest of their own
-   (the image ID stays the same). mtimes of the tar are 0, its order fixed, index.json or
+/* Writes a tar to fd `to` (SAVE_OCI, SAVE_DOCKER) or fills directory `to` (SAVE_OCI_DIR). Every
+   blob is verified while it is copied. Docker archives hold uncompressed layers, as docker, podman
+   and skopeo expect. `as_stored` true copies the blobs of OCI output as they are; else layers of
+   another compression are replaced by that form, which stays in the store, under a manifest of
+   their own (the image ID stays the same). mtimes of the tar are 0, its order fixed, index.json or
    manifest.json last: equal images give equal archives, and one that was cut short holds no image.
    In a directory that is a layout already its other images stay. Nothing is synced. */
 int archive_save(struct store *s, const struct save_item *items, size_t count,
@@ -43,7 +43,8 @@ int archive_load(struct store *s, int fd, const char *only, struct ref **out, si
 		 struct error *err);
 
 /* Packs a root file system (tar, compressed or not, or a directory) as a one-layer image with the
-   given config, which has no layers (platform, creation time and history are filled in). Fills *ref like image_publish(). */
+   given config, which has no layers (platform, creation time and history are filled in). Fills *ref
+   like image_publish(). */
 int archive_import(struct store *s, int fd, const struct config *config, int64_t epoch,
 		   enum compression compression, struct ref *ref, struct digest *id,
 		   struct error *err);

@@ -94,12 +94,10 @@ static int sort_members(struct contents *c, struct error *err)
 	for (size_t i = 1; i < c->count; i++) {
 		const struct member *a = &c->members[i - 1], *b = &c->members[i];
 
-		if (strcmp(a->path, b->path) == 0 &&
-		    (a->target != NULL || b->target != NULL ||
-		     !digest_equal(&a->content, &b->content)))
+		if (strcmp(a->path, b->path) == 0 && (a->target != NULL || b->target != NULL ||
+						      !digest_equal(&a->content, &b->content)))
 			return error_set(err, ERROR_FORMAT,
-					 "the archive holds two different files named %s",
-					 a->path);
+					 "the archive holds two different files named %s", a->path);
 	}
 	return 0;
 }
@@ -188,11 +186,12 @@ static int intake_finish(struct intake *in, struct member *m, struct error *err)
 	if (in->compressor != NULL) {
 		hasher_finish(in->hasher, &m->content);
 		m->compression = COMPRESS_ZSTD;
-		return forms_add(in->store, &(struct layer){ .diff_id = m->content,
-							     .blob = m->blob,
-							     .size = m->size,
-							     .plain_size = in->length,
-							     .compression = COMPRESS_ZSTD },
+		return forms_add(in->store,
+				 &(struct layer){.diff_id = m->content,
+						 .blob = m->blob,
+						 .size = m->size,
+						 .plain_size = in->length,
+						 .compression = COMPRESS_ZSTD},
 				 err);
 	}
 	return 0;
@@ -209,8 +208,8 @@ static int next_piece(struct tar_reader *r, const struct tar_entry *entry, uint6
 	if (more < 0)
 		return -1;
 	if (more > 0 ? offset != done : done != entry->size)
-		return error_set(err, ERROR_FORMAT, "%s is a sparse file, which an image cannot hold",
-				 entry->path);
+		return error_set(err, ERROR_FORMAT,
+				 "%s is a sparse file, which an image cannot hold", entry->path);
 	return more;
 }
 
@@ -218,7 +217,7 @@ static int read_blob(struct store *s, struct tar_reader *r, const struct tar_ent
 		     struct member *m, struct error *err)
 {
 	static const char blobs[] = "blobs/";
-	auto_(intake) struct intake in = { .store = s };
+	auto_(intake) struct intake in = {.store = s};
 	const void *data;
 	size_t length;
 	int more;
@@ -241,8 +240,7 @@ static int check_name(const struct member *m, struct error *err)
 	struct digest named;
 
 	if (strncmp(m->path, blobs, strlen(blobs)) != 0 ||
-	    !digest_parse_hex(m->path + strlen(blobs), &named) ||
-	    digest_equal(&named, &m->content))
+	    !digest_parse_hex(m->path + strlen(blobs), &named) || digest_equal(&named, &m->content))
 		return 0;
 	return error_set(err, ERROR_DIGEST, "%s of the archive holds content of %s", m->path,
 			 digest_text(&m->content, text));
@@ -302,7 +300,7 @@ static int read_link(const struct tar_entry *entry, struct arena *a, struct memb
 static int read_entry(struct store *s, struct tar_reader *r, const struct tar_entry *entry,
 		      struct contents *c, struct error *err)
 {
-	struct member m = { .order = c->count };
+	struct member m = {.order = c->count};
 	struct buf *document;
 	bool *seen;
 

@@ -58,8 +58,10 @@ static int load_layer(const struct contents *c, const char *path, const struct d
 				 "the layer %.100s has digest %s, the config says %s", path,
 				 digest_text(&m->content, is), digest_text(diff_id, should));
 	}
-	*out = (struct layer){ .diff_id = *diff_id, .blob = m->blob, .size = m->size,
-			       .compression = m->compression };
+	*out = (struct layer){.diff_id = *diff_id,
+			      .blob = m->blob,
+			      .size = m->size,
+			      .compression = m->compression};
 	return 0;
 }
 
@@ -117,7 +119,7 @@ static int load_image(struct store *s, const struct contents *c, const struct js
 	auto_free struct layer *layers = NULL;
 	auto_(buf) struct buf manifest = BUF_INIT;
 	auto_(arena) struct arena scratch = ARENA_INIT;
-	struct strings names = { .present = false };
+	struct strings names = {.present = false};
 	const struct member *member = NULL;
 	struct digest digest;
 	bool wanted = false;

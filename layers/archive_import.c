@@ -10,8 +10,8 @@
 static int pack_directory(struct store *s, int dir, int64_t epoch, enum compression compression,
 			  struct layer *out, struct error *err)
 {
-	const struct pack_options options = { .compression = compression, .epoch = epoch,
-					      .keep_root = true };
+	const struct pack_options options = {
+		.compression = compression, .epoch = epoch, .keep_root = true};
 
 	return layer_pack(dir, s, &options, out, err);
 }
@@ -20,8 +20,8 @@ static int pack_directory(struct store *s, int dir, int64_t epoch, enum compress
 static int pack_tar(struct store *s, int fd, int64_t epoch, enum compression compression,
 		    struct layer *out, struct error *err)
 {
-	const struct unpack_options options = { .userxattr = store_userxattr(s), .owner = -1,
-						.group = -1 };
+	const struct unpack_options options = {
+		.userxattr = store_userxattr(s), .owner = -1, .group = -1};
 	struct error cleaning = ERROR_INIT;
 	char name[RANDOM_NAME_SIZE];
 	int stage = store_stage(s, err), result;
@@ -51,7 +51,7 @@ int archive_import(struct store *s, int fd, const struct config *config, int64_t
 	auto_(config) struct config c = CONFIG_INIT;
 	char created[TIMESTAMP_SIZE];
 	const char *os, *architecture, *variant;
-	struct history history = { .created = created, .comment = "imported by varve" };
+	struct history history = {.created = created, .comment = "imported by varve"};
 	struct layer layer;
 	struct stat st;
 

@@ -13,18 +13,20 @@ void loaded_release(struct loaded *l)
 	for (size_t i = 0; i < l->count; i++)
 		ref_release(&l->refs[i]);
 	free(l->refs);
-	*l = (struct loaded){ .refs = NULL };
+	*l = (struct loaded){.refs = NULL};
 }
 
 /* A tool that saved by digest writes the digest as the name: then there is no name. */
 char *loaded_name(const char *text, struct error *err)
 {
-	auto_(name) struct name n = { .repository = NULL };
+	auto_(name) struct name n = {.repository = NULL};
 	struct error why = ERROR_INIT;
 
 	if (name_parse(text, &n, &why) < 0) {
-		error_set(err, ERROR_FORMAT, "the archive names an image \"%.200s\", which is no "
-					     "valid name", text);
+		error_set(err, ERROR_FORMAT,
+			  "the archive names an image \"%.200s\", which is no "
+			  "valid name",
+			  text);
 		return NULL;
 	}
 	return n.tag != NULL ? xprintf("%s:%s", n.repository, n.tag) : xstrdup("");
@@ -39,13 +41,15 @@ int loaded_add(struct loaded *l, const char *name, const struct digest *manifest
 		if (digest_equal(&l->refs[i].manifest, manifest))
 			return 0;
 		if (name[0] != '\0')
-			return error_set(err, ERROR_FORMAT,
-					 "the archive holds two images named %s", name);
+			return error_set(err, ERROR_FORMAT, "the archive holds two images named %s",
+					 name);
 	}
 	l->refs = xgrow(l->refs, l->count, sizeof(*l->refs));
-	l->refs[l->count++] = (struct ref){ .name = xstrdup(name), .manifest = *manifest,
-					    .size = size, .media_type = xstrdup(media_type),
-					    .when = (int64_t)time(NULL) };
+	l->refs[l->count++] = (struct ref){.name = xstrdup(name),
+					   .manifest = *manifest,
+					   .size = size,
+					   .media_type = xstrdup(media_type),
+					   .when = (int64_t)time(NULL)};
 	return 0;
 }
 
@@ -92,15 +96,16 @@ static int load_tar(struct store *s, int fd, struct loaded *out, struct error *e
 	}
 	if (c.has_manifest)
 		return load_docker(s, &c, out, err);
-	error_set(err, ERROR_FORMAT, "neither an OCI archive (index.json) nor a docker archive "
-				     "(manifest.json)");
+	error_set(err, ERROR_FORMAT,
+		  "neither an OCI archive (index.json) nor a docker archive "
+		  "(manifest.json)");
 	return error_hint(err, "a tar of a root file system is taken by import");
 }
 
 int archive_load(struct store *s, int fd, const char *only, struct ref **out, size_t *count,
 		 struct error *err)
 {
-	auto_(loaded) struct loaded l = { .refs = NULL };
+	auto_(loaded) struct loaded l = {.refs = NULL};
 	auto_free char *name = NULL;
 	struct stat st;
 

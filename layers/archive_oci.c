@@ -169,7 +169,7 @@ static int need_tree(struct source *src, const struct descriptor *d, int depth, 
 static int load_entry(struct source *src, const struct descriptor *d, struct digest *digest,
 		      uint64_t *size, char **media_type, struct error *err)
 {
-	auto_(image) struct image image = { .config = CONFIG_INIT };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
 	char name[DIGEST_TEXT_SIZE], missing[DIGEST_TEXT_SIZE];
 	bool whole = true;
 	int found = need_tree(src, d, 0, &whole, err);
@@ -228,7 +228,7 @@ static bool is_for_others(const struct manifest *index, const struct entry_names
 static int load_entries(struct source *src, const struct manifest *index, struct loaded *out,
 			struct error *err)
 {
-	auto_(entry_names) struct entry_names names = { .item = NULL };
+	auto_(entry_names) struct entry_names names = {.item = NULL};
 
 	for (size_t i = 0; i < index->count; i++) {
 		names.item = xgrow(names.item, names.count, sizeof(*names.item));
@@ -245,9 +245,8 @@ static int load_entries(struct source *src, const struct manifest *index, struct
 		    (out->only != NULL && strcmp(out->only, names.item[i]) != 0))
 			continue;
 		if (load_entry(src, &index->items[i], &digest, &size, &media_type, err) < 0)
-			return names.item[i][0] == '\0'
-				       ? -1
-				       : error_add(err, "image %s", names.item[i]);
+			return names.item[i][0] == '\0' ? -1
+							: error_add(err, "image %s", names.item[i]);
 		if (loaded_add(out, names.item[i], &digest, size, media_type, err) < 0)
 			return -1;
 	}
@@ -257,7 +256,7 @@ static int load_entries(struct source *src, const struct manifest *index, struct
 int load_oci(struct store *s, const struct contents *c, int dir, const struct buf *index,
 	     struct loaded *out, struct error *err)
 {
-	struct source src = { .store = s, .contents = c, .dir = dir };
+	struct source src = {.store = s, .contents = c, .dir = dir};
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 
 	if (manifest_parse(index->data, index->length, NULL, &m, err) < 0)

@@ -26,14 +26,14 @@ void output_release(struct tar_output *o)
 
 int output_directory(struct tar_output *o, const char *path, struct error *err)
 {
-	const struct tar_entry entry = { .path = path, .mode = S_IFDIR | 0755 };
+	const struct tar_entry entry = {.path = path, .mode = S_IFDIR | 0755};
 
 	return tar_write_entry(o->writer, &entry, err);
 }
 
 int output_header(struct tar_output *o, const char *path, uint64_t size, struct error *err)
 {
-	const struct tar_entry entry = { .path = path, .mode = S_IFREG | 0644, .size = size };
+	const struct tar_entry entry = {.path = path, .mode = S_IFREG | 0644, .size = size};
 
 	return tar_write_entry(o->writer, &entry, err);
 }
@@ -49,7 +49,7 @@ int output_text(struct tar_output *o, const char *path, const struct buf *text, 
 void digest_set_release(struct digest_set *set)
 {
 	free(set->item);
-	*set = (struct digest_set){ .item = NULL };
+	*set = (struct digest_set){.item = NULL};
 }
 
 bool digest_set_add(struct digest_set *set, const struct digest *d)

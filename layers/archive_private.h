@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files behind layers/archive.h share: the contents of an archive that is being loaded, and
- * the stream of one that is being saved.
+ * What the files behind layers/archive.h share: the contents of an archive that is being loaded,
+ * and the stream of one that is being saved.
  *
  * An archive may come from a pipe and hold its documents first or last, so loading reads it once,
  * puts every file into the store under its digest as it passes, remembers which path became which
@@ -22,8 +22,8 @@ enum {
 
 /* A regular file or link of the archive. */
 struct member {
-	const char *path;   /* without "./", "//" and trailing slashes */
-	const char *target; /* where a link leads, likewise; NULL for a file */
+	const char *path;      /* without "./", "//" and trailing slashes */
+	const char *target;    /* where a link leads, likewise; NULL for a file */
 	struct digest content; /* of its bytes */
 	struct digest blob;    /* of what was stored: the same, or its compressed form */
 	uint64_t size;         /* of what was stored */
@@ -80,8 +80,7 @@ char *loaded_name(const char *text, struct error *err);
 int load_oci(struct store *s, const struct contents *c, int dir, const struct buf *index,
 	     struct loaded *out, struct error *err);
 /* The images of manifest.json. */
-int load_docker(struct store *s, const struct contents *c, struct loaded *out,
-		struct error *err);
+int load_docker(struct store *s, const struct contents *c, struct loaded *out, struct error *err);
 
 /* --- saving -------------------------------------------------------------------------------- */
 
@@ -95,8 +94,7 @@ void output_begin(struct tar_output *o, int fd);
 void output_release(struct tar_output *o);
 DEFINE_CLEANUP_STRUCT(tar_output, struct tar_output, output_release);
 int output_directory(struct tar_output *o, const char *path, struct error *err);
-int output_text(struct tar_output *o, const char *path, const struct buf *text,
-		struct error *err);
+int output_text(struct tar_output *o, const char *path, const struct buf *text, struct error *err);
 /* The header of a file whose bytes follow with tar_write_data() and tar_write_padding(). */
 int output_header(struct tar_output *o, const char *path, uint64_t size, struct error *err);
 

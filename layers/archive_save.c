@@ -51,7 +51,7 @@ static void add_blob(struct out *o, const struct digest *digest, uint64_t size,
 {
 	o->blobs = xgrow(o->blobs, o->blob_count, sizeof(*o->blobs));
 	o->blobs[o->blob_count++] =
-		(struct out_blob){ .digest = *digest, .size = size, .text = text };
+		(struct out_blob){.digest = *digest, .size = size, .text = text};
 }
 
 static int compare_blobs(const void *a, const void *b)
@@ -107,9 +107,11 @@ static int plan_image(struct out *o, const struct save_item *item, bool as_store
 		if (convert(o->store, &image->layers[i], want, &layers[i], err) < 0)
 			return error_add(err, "layer %zu", i + 1);
 	}
-	*to = (struct out_image){ .item = item, .manifest = image->manifest,
-				  .manifest_size = image->manifest_size,
-				  .media_type = image->media_type, .text = BUF_INIT };
+	*to = (struct out_image){.item = item,
+				 .manifest = image->manifest,
+				 .manifest_size = image->manifest_size,
+				 .media_type = image->media_type,
+				 .text = BUF_INIT};
 	o->image_count++;
 	if (!same) {
 		manifest_render(&image->config_digest, size, layers, image->layer_count, &to->text);
@@ -131,8 +133,7 @@ static void sort_blobs(struct out *o)
 
 	qsort(o->blobs, o->blob_count, sizeof(*o->blobs), compare_blobs);
 	for (size_t i = 0; i < o->blob_count; i++)
-		if (kept == 0 ||
-		    !digest_equal(&o->blobs[kept - 1].digest, &o->blobs[i].digest))
+		if (kept == 0 || !digest_equal(&o->blobs[kept - 1].digest, &o->blobs[i].digest))
 			o->blobs[kept++] = o->blobs[i];
 	o->blob_count = kept;
 }
@@ -275,7 +276,7 @@ static int to_tar(void *user, const void *data, size_t length, struct error *err
 
 static int save_tar(const struct out *o, int to, struct error *err)
 {
-	auto_(tar_output) struct tar_output tar = { .writer = NULL };
+	auto_(tar_output) struct tar_output tar = {.writer = NULL};
 	auto_(buf) struct buf layout = BUF_INIT;
 	auto_(buf) struct buf index = BUF_INIT;
 	char path[PATH_SIZE];
@@ -365,7 +366,7 @@ int archive_save(struct store *s, const struct save_item *items, size_t count,
 		 enum save_format format, bool as_stored, enum compression compression, int to,
 		 struct error *err)
 {
-	auto_(out) struct out o = { .store = s };
+	auto_(out) struct out o = {.store = s};
 
 	if (format == SAVE_DOCKER)
 		return save_docker(s, items, count, to, err);

@@ -61,17 +61,15 @@ static ssize_t plain_read(struct plain *p, void *data, size_t room, struct error
 	hasher_finish(p->hasher, &digest);
 	if (!digest_equal(&digest, &p->layer->diff_id))
 		return error_set(err, ERROR_DIGEST, "the layer holds %s, the config says %s",
-				 digest_text(&digest, is),
-				 digest_text(&p->layer->diff_id, should));
+				 digest_text(&digest, is), digest_text(&p->layer->diff_id, should));
 	return 0;
 }
 
 /* A tar header needs the size before the bytes: it is known for layers that we packed; others are
    decompressed twice rather than kept. */
-static int plain_size(struct store *s, const struct layer *layer, uint64_t *size,
-		      struct error *err)
+static int plain_size(struct store *s, const struct layer *layer, uint64_t *size, struct error *err)
 {
-	auto_(plain) struct plain p = { .size = 0 };
+	auto_(plain) struct plain p = {.size = 0};
 	auto_free char *piece = NULL;
 	struct error unknown = ERROR_INIT;
 	struct layer known;
@@ -99,7 +97,7 @@ static int plain_size(struct store *s, const struct layer *layer, uint64_t *size
 static int put_layer(struct store *s, struct tar_output *o, const char *path,
 		     const struct layer *layer, struct error *err)
 {
-	auto_(plain) struct plain p = { .size = 0 };
+	auto_(plain) struct plain p = {.size = 0};
 	auto_free char *piece = xmalloc(PIECE);
 	uint64_t size;
 	ssize_t n;
@@ -178,8 +176,8 @@ static void render_repositories(const struct save_item *items, size_t count, str
 		for (size_t n = 0; n < items[i].name_count; n++) {
 			const char *colon = strrchr(items[i].names[n], ':');
 			assert(colon != NULL);
-			auto_free char *repository = xstrndup(
-				items[i].names[n], (size_t)(colon - items[i].names[n]));
+			auto_free char *repository =
+				xstrndup(items[i].names[n], (size_t)(colon - items[i].names[n]));
 			struct json *tags = json_get(root, repository);
 
 			if (tags == NULL)
@@ -214,9 +212,9 @@ static int put_image(struct store *s, struct tar_output *o, const struct image *
 int save_docker(struct store *s, const struct save_item *items, size_t count, int to,
 		struct error *err)
 {
-	auto_(tar_output) struct tar_output o = { .writer = NULL };
-	auto_(digest_set) struct digest_set layers = { .item = NULL };
-	auto_(digest_set) struct digest_set configs = { .item = NULL };
+	auto_(tar_output) struct tar_output o = {.writer = NULL};
+	auto_(digest_set) struct digest_set layers = {.item = NULL};
+	auto_(digest_set) struct digest_set configs = {.item = NULL};
 	auto_(buf) struct buf manifest = BUF_INIT;
 	auto_(buf) struct buf repositories = BUF_INIT;
 

@@ -18,7 +18,7 @@ void strings_add(struct arena *a, struct strings *s, const char *item)
 
 void strings_set(struct arena *a, struct strings *s, const char *const *item, size_t count)
 {
-	struct strings fresh = { .present = true };
+	struct strings fresh = {.present = true};
 
 	for (size_t i = 0; i < count; i++)
 		strings_add(a, &fresh, item[i]);
@@ -72,8 +72,8 @@ void config_set_label(struct config *c, const char *key, const char *value)
 			return;
 		}
 	l->item = arena_grow(&c->arena, l->item, l->count, sizeof(*l->item));
-	l->item[l->count++] = (struct label){ .key = arena_strdup(&c->arena, key),
-					      .value = arena_strdup(&c->arena, value) };
+	l->item[l->count++] = (struct label){.key = arena_strdup(&c->arena, key),
+					     .value = arena_strdup(&c->arena, value)};
 }
 
 void config_add_volume(struct config *c, const char *path)
@@ -142,7 +142,7 @@ void config_copy(const struct config *from, struct config *to)
 	for (size_t i = 0; i < from->labels.count; i++)
 		config_set_label(to, from->labels.item[i].key, from->labels.item[i].value);
 	to->healthcheck = from->healthcheck;
-	to->healthcheck.test = (struct strings){ .present = false };
+	to->healthcheck.test = (struct strings){.present = false};
 	copy_strings(a, &from->healthcheck.test, &to->healthcheck.test);
 	for (size_t i = 0; i < from->layer_count; i++)
 		config_add_diff_id(to, &from->diff_ids[i]);

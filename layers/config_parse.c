@@ -17,8 +17,8 @@ static int wrong(struct error *err, const char *where, const char *key, const ch
 	return error_set(err, ERROR_FORMAT, "image config: %s%s is not %s", where, key, wanted);
 }
 
-static int get_text(struct config *c, const struct json *object, const char *where,
-		    const char *key, const char **out, struct error *err)
+static int get_text(struct config *c, const struct json *object, const char *where, const char *key,
+		    const char **out, struct error *err)
 {
 	const struct json *v = member(object, key);
 
@@ -91,7 +91,7 @@ static int get_set(struct config *c, const struct json *object, const char *key,
    the environment of the caller (CVE-2026-57231): it is dropped. */
 static int get_env(struct config *c, const struct json *object, struct error *err)
 {
-	struct strings all = { .present = false };
+	struct strings all = {.present = false};
 
 	if (get_strings(c, object, "config.", "Env", &all, err) < 0)
 		return -1;
@@ -115,9 +115,8 @@ static int get_labels(struct config *c, const struct json *object, struct error 
 		if (text == NULL)
 			return wrong(err, "config.", "Labels", "an object of strings");
 		l->item = arena_grow(&c->arena, l->item, l->count, sizeof(*l->item));
-		l->item[l->count++] =
-			(struct label){ .key = arena_strdup(&c->arena, json_key(v)),
-					.value = arena_strdup(&c->arena, text) };
+		l->item[l->count++] = (struct label){.key = arena_strdup(&c->arena, json_key(v)),
+						     .value = arena_strdup(&c->arena, text)};
 	}
 	return 0;
 }
@@ -200,7 +199,7 @@ static int get_history(struct config *c, const struct json *root, struct error *
 		return -1;
 	for (const struct json *v = json_first(list); v != NULL; v = json_next(v)) {
 		const struct json *empty = member(v, "empty_layer");
-		struct history h = { .created = NULL };
+		struct history h = {.created = NULL};
 
 		if (!json_is_object(v))
 			return wrong(err, "", "history", "an array of objects");

@@ -12,7 +12,7 @@ void image_release(struct image *i)
 	free(i->media_type);
 	free(i->layers);
 	config_release(&i->config);
-	*i = (struct image){ .media_type = NULL };
+	*i = (struct image){.media_type = NULL};
 }
 
 static int load_config(struct store *s, const struct descriptor *d, struct config *out,
@@ -51,7 +51,7 @@ int image_load(struct store *s, const struct digest *manifest, uint64_t size, st
 	       struct error *err)
 {
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
-	auto_(image) struct image i = { .config = CONFIG_INIT };
+	auto_(image) struct image i = {.config = CONFIG_INIT};
 	char text[DIGEST_TEXT_SIZE];
 
 	i.manifest = *manifest;
@@ -63,7 +63,7 @@ int image_load(struct store *s, const struct digest *manifest, uint64_t size, st
 	if (load_config(s, &m.config, &i.config, err) < 0 || fill_layers(&m, &i, err) < 0)
 		return error_add(err, "image %s", digest_text(&i.manifest, text));
 	*out = i;
-	i = (struct image){ .config = CONFIG_INIT };
+	i = (struct image){.config = CONFIG_INIT};
 	return 0;
 }
 

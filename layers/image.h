@@ -49,7 +49,7 @@ struct healthcheck {
 };
 
 struct history {
-	const char *created;    /* RFC 3339 or NULL */
+	const char *created; /* RFC 3339 or NULL */
 	const char *created_by;
 	const char *author, *comment; /* or NULL */
 	bool empty_layer;

@@ -81,8 +81,9 @@ struct json *json_parse(const char *text, size_t length, struct error *err)
 		return NULL;
 	root = outer(cJSON_ParseWithLengthOpts(text, length, &end, 0));
 	if (root == NULL) {
-		error_set(err, ERROR_FORMAT, length == 0 ? "JSON: the document is empty"
-							 : "JSON: syntax error at byte %zu",
+		error_set(err, ERROR_FORMAT,
+			  length == 0 ? "JSON: the document is empty"
+				      : "JSON: syntax error at byte %zu",
 			  end != NULL ? (size_t)(end - text) : length);
 		return NULL;
 	}

@@ -23,9 +23,13 @@ static int peek_byte(const struct scan *s)
 
 size_t json_utf8_length(const unsigned char *text, size_t room)
 {
-	static const unsigned int least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = text[0] < 0x80 ? 1 : text[0] >= 0xf8 ? 0 : text[0] >= 0xf0 ? 4
-			: text[0] >= 0xe0 ? 3 : text[0] >= 0xc0 ? 2 : 0;
+	static const unsigned int least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t length = text[0] < 0x80    ? 1
+			: text[0] >= 0xf8 ? 0
+			: text[0] >= 0xf0 ? 4
+			: text[0] >= 0xe0 ? 3
+			: text[0] >= 0xc0 ? 2
+					  : 0;
 	unsigned int point = length > 1 ? text[0] & (0x7fu >> length) : text[0];
 
 	if (length == 0 || length > room)
@@ -134,13 +138,12 @@ static int scan_number(struct scan *s, struct error *err)
 
 static int scan_word(struct scan *s, struct error *err)
 {
-	static const char *const words[] = { "true", "false", "null" };
+	static const char *const words[] = {"true", "false", "null"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		size_t length = strlen(words[i]);
 
-		if (s->length - s->at >= length &&
-		    memcmp(s->text + s->at, words[i], length) == 0) {
+		if (s->length - s->at >= length && memcmp(s->text + s->at, words[i], length) == 0) {
 			s->at += length;
 			return 0;
 		}
@@ -152,8 +155,7 @@ static int scan_token(struct scan *s, struct error *err)
 {
 	int c = peek_byte(s);
 
-	if (strchr(" \t\n\r:,", c) == NULL && c != '}' && c != ']' &&
-	    ++s->values > JSON_MAX_VALUES)
+	if (strchr(" \t\n\r:,", c) == NULL && c != '}' && c != ']' && ++s->values > JSON_MAX_VALUES)
 		return error_set(err, ERROR_LIMIT, "JSON: more than %d values", JSON_MAX_VALUES);
 	switch (c) {
 	case '{':
@@ -179,14 +181,13 @@ static int scan_token(struct scan *s, struct error *err)
 	case '"':
 		return scan_string(s, err);
 	default:
-		return c == '-' || (c >= '0' && c <= '9') ? scan_number(s, err)
-							  : scan_word(s, err);
+		return c == '-' || (c >= '0' && c <= '9') ? scan_number(s, err) : scan_word(s, err);
 	}
 }
 
 int json_scan(const char *text, size_t length, struct error *err)
 {
-	struct scan s = { .text = (const unsigned char *)text, .length = length };
+	struct scan s = {.text = (const unsigned char *)text, .length = length};
 
 	while (s.at < s.length) {
 		if (s.text[s.at] == 0)

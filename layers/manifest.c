@@ -34,8 +34,8 @@ static int refuse(struct error *err, const char *where, const char *why)
 
 /* --- parsing ------------------------------------------------------------------------------- */
 
-static int get_text(struct arena *a, const struct json *object, const char *where,
-		    const char *key, const char **out, struct error *err)
+static int get_text(struct arena *a, const struct json *object, const char *where, const char *key,
+		    const char **out, struct error *err)
 {
 	const struct json *v = json_get(object, key);
 
@@ -102,10 +102,10 @@ static int parse_list(struct manifest *m, const struct json *list, const char *w
 		      struct error *err)
 {
 	if (!json_is_array(list))
-		return refuse(err, where, m->is_index ? "manifests is not an array"
-						      : "layers is not an array");
+		return refuse(err, where,
+			      m->is_index ? "manifests is not an array" : "layers is not an array");
 	for (const struct json *v = json_first(list); v != NULL; v = json_next(v)) {
-		struct descriptor d = { .size = 0 };
+		struct descriptor d = {.size = 0};
 
 		if (m->count == MANIFEST_MAX_ENTRIES)
 			return error_set(err, ERROR_LIMIT, "%s: more than %d entries", where,
@@ -130,8 +130,9 @@ static int parse_kind(struct manifest *m, const struct json *root, const char *m
 	if (!json_is_object(root))
 		return refuse(err, where, "the document is not an object");
 	if (!json_get_number(root, "schemaVersion", &version) || version != 2)
-		return refuse(err, where, "schemaVersion is not 2 (older images must be pushed "
-					  "again with a current tool)");
+		return refuse(err, where,
+			      "schemaVersion is not 2 (older images must be pushed "
+			      "again with a current tool)");
 	if (manifests && (layers || json_get(root, "config") != NULL))
 		return refuse(err, where, "the document is both a manifest and an index");
 	if (!manifests && !layers)
@@ -140,18 +141,19 @@ static int parse_kind(struct manifest *m, const struct json *root, const char *m
 	if (get_text(&m->arena, root, where, "mediaType", &m->media_type, err) < 0)
 		return -1;
 	if (m->media_type != NULL && media_type != NULL && !same(media_type, m->media_type))
-		return error_set(err, ERROR_FORMAT,
-				 "%s: the document says it is %.100s, what refers to it says %.100s",
-				 where, m->media_type, media_type);
+		return error_set(
+			err, ERROR_FORMAT,
+			"%s: the document says it is %.100s, what refers to it says %.100s", where,
+			m->media_type, media_type);
 	if (m->media_type == NULL && media_type != NULL)
 		m->media_type = arena_strdup(&m->arena, media_type);
 	if (m->media_type == NULL)
 		m->media_type = m->is_index ? MEDIA_INDEX : MEDIA_MANIFEST;
 	if (m->is_index ? !media_type_is_index(m->media_type)
 			: !media_type_is_manifest(m->media_type))
-		return error_set(err, ERROR_FORMAT, "%s: the content is that of %s, the type %.100s",
-				 where, m->is_index ? "an index" : "an image manifest",
-				 m->media_type);
+		return error_set(err, ERROR_FORMAT,
+				 "%s: the content is that of %s, the type %.100s", where,
+				 m->is_index ? "an index" : "an image manifest", m->media_type);
 	return 0;
 }
 
@@ -186,8 +188,7 @@ int manifest_parse(const char *text, size_t length, const char *media_type, stru
 int manifest_compression(const struct descriptor *layer, enum compression *out, struct error *err)
 {
 	if (!compression_from_media_type(layer->media_type, out))
-		return error_set(err, ERROR_FORMAT, "unknown layer type %.100s",
-				 layer->media_type);
+		return error_set(err, ERROR_FORMAT, "unknown layer type %.100s", layer->media_type);
 	return 0;
 }
 

@@ -67,15 +67,14 @@ int descriptor_fits(const struct descriptor *d);
    ERROR_NOT_FOUND names the platforms there are. */
 const struct descriptor *manifest_pick(const struct manifest *index, struct error *err);
 
-/* The manifest of a store's image, verified and checked; an index is followed to the entry for this machine.
-   *digest and size (UINT64_MAX: unknown) go in as what is looked for and come out as what was
-   found. */
+/* The manifest of a store's image, verified and checked; an index is followed to the entry for this
+   machine. *digest and *size (UINT64_MAX: unknown) go in as what is looked for and come out as what
+   was found. */
 int manifest_load(struct store *s, struct digest *digest, uint64_t *size, struct manifest *out,
 		  struct error *err);
 
 /* The compression of a layer's media type, docker's and non-distributable ones included. */
-int manifest_compression(const struct descriptor *layer, enum compression *out,
-			 struct error *err);
+int manifest_compression(const struct descriptor *layer, enum compression *out, struct error *err);
 
 /* Our own manifest for a config and layers. */
 void manifest_render(const struct digest *config, uint64_t config_size, const struct layer *layers,

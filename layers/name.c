@@ -148,7 +148,7 @@ static size_t domain_length(const char *text)
 
 static bool is_docker_hub(const char *text, size_t length)
 {
-	static const char *const names[] = { "docker.io", "index.docker.io" };
+	static const char *const names[] = {"docker.io", "index.docker.io"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strlen(names[i]) == length && strncmp(names[i], text, length) == 0)
@@ -178,8 +178,9 @@ static char *repository(const char *text, const char *whole, struct error *err)
 		return NULL;
 	}
 	if (!is_path(path)) {
-		invalid(whole, err, "a repository consists of lower-case letters, digits and "
-				    "single separators . _ - / between them");
+		invalid(whole, err,
+			"a repository consists of lower-case letters, digits and "
+			"single separators . _ - / between them");
 		return NULL;
 	}
 	if (digest_parse_hex(whole, &ignored)) {
@@ -203,7 +204,7 @@ int name_parse(const char *text, struct name *out, struct error *err)
 	auto_free char *rest = NULL;
 	auto_free char *repo = NULL;
 	char *at, *colon, *tag = NULL;
-	struct digest digest = { { 0 } };
+	struct digest digest = {{0}};
 
 	if (text[0] == '\0')
 		return error_set(err, ERROR_USAGE, "the image name is empty");
@@ -222,8 +223,9 @@ int name_parse(const char *text, struct name *out, struct error *err)
 		*colon = '\0';
 		tag = colon + 1;
 		if (!is_tag(tag))
-			return invalid(text, err, "a tag has 1 to 128 letters, digits and _ . -, "
-						  "and starts with none of . -");
+			return invalid(text, err,
+				       "a tag has 1 to 128 letters, digits and _ . -, "
+				       "and starts with none of . -");
 	}
 	repo = repository(rest, text, err);
 	if (repo == NULL)
@@ -239,12 +241,12 @@ void name_release(struct name *n)
 {
 	free(n->repository);
 	free(n->tag);
-	*n = (struct name){ .repository = NULL };
+	*n = (struct name){.repository = NULL};
 }
 
 char *name_canonical(const char *text, struct error *err)
 {
-	auto_(name) struct name n = { .repository = NULL };
+	auto_(name) struct name n = {.repository = NULL};
 
 	if (name_parse(text, &n, err) < 0)
 		return NULL;

@@ -16,7 +16,7 @@
 
 struct name {
 	char *repository; /* familiar, without tag: "busybox", "quay.io/a/b" */
-	char *tag;        /* "latest" if none was written and there is no digest; else may be NULL */
+	char *tag; /* "latest" if none was written and there is no digest; else may be NULL */
 	bool has_digest;
 	struct digest digest;
 };

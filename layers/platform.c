@@ -81,7 +81,7 @@ static bool take_offset(const char *at, int64_t *out)
 
 bool timestamp_parse(const char *text, int64_t *seconds)
 {
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int year, month, day, hour, minute, second, most;
 	int64_t offset;
 	struct tm tm;
@@ -106,8 +106,12 @@ bool timestamp_parse(const char *text, int64_t *seconds)
 	}
 	if (!take_offset(text, &offset))
 		return false;
-	tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day,
-			  .tm_hour = hour, .tm_min = minute, .tm_sec = second };
+	tm = (struct tm){.tm_year = year - 1900,
+			 .tm_mon = month - 1,
+			 .tm_mday = day,
+			 .tm_hour = hour,
+			 .tm_min = minute,
+			 .tm_sec = second};
 	*seconds = (int64_t)timegm(&tm) - offset;
 	return true;
 }

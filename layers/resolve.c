@@ -18,7 +18,7 @@ static void refs_release(struct refs *r)
 	for (size_t i = 0; i < r->count; i++)
 		ref_release(&r->item[i]);
 	free(r->item);
-	*r = (struct refs){ .item = NULL };
+	*r = (struct refs){.item = NULL};
 }
 DEFINE_CLEANUP_STRUCT(refs, struct refs, refs_release);
 
@@ -52,10 +52,10 @@ static bool has_prefix(const struct digest *d, const char *prefix)
 	return strncmp(digest_hex(d, hex), prefix, strlen(prefix)) == 0;
 }
 
-/* Whether a ref is meant by a hex prefix. *id becomes what makes two refs the same image: the config
-   digest; or the manifest's if it cannot be read, for a damaged image must not hide the others. */
-static bool ref_matches(struct store *s, const struct ref *r, const char *prefix,
-			struct digest *id)
+/* Whether a ref is meant by a hex prefix. *id becomes what makes two refs the same image: the
+   config digest; or the manifest's if it cannot be read, for a damaged image must not hide the
+   others. */
+static bool ref_matches(struct store *s, const struct ref *r, const char *prefix, struct digest *id)
 {
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 	struct error unread = ERROR_INIT;
@@ -134,9 +134,8 @@ static char *repository_of(const char *name)
 {
 	const char *colon = strrchr(name, ':');
 
-	return colon != NULL && strchr(colon, '/') == NULL
-		       ? xstrndup(name, (size_t)(colon - name))
-		       : xstrdup(name);
+	return colon != NULL && strchr(colon, '/') == NULL ? xstrndup(name, (size_t)(colon - name))
+							   : xstrdup(name);
 }
 
 static const char *last_component(const char *repository)
@@ -156,8 +155,7 @@ static bool is_near(const char *wanted, const char *name)
 	       strcmp(last_component(a), last_component(b)) == 0;
 }
 
-static int not_found(const struct refs *refs, const char *what, const char *name,
-		     struct error *err)
+static int not_found(const struct refs *refs, const char *what, const char *name, struct error *err)
 {
 	auto_(buf) struct buf near = BUF_INIT;
 	size_t count = 0;
@@ -201,7 +199,7 @@ static int resolve_digest(struct store *s, const struct refs *refs, const struct
 static int resolve_name(struct store *s, const char *name, struct image *out, bool *found,
 			struct error *err)
 {
-	auto_(ref) struct ref r = { .name = NULL };
+	auto_(ref) struct ref r = {.name = NULL};
 
 	*found = false;
 	if (ref_get(s, name, &r, err) < 0) {
@@ -232,8 +230,8 @@ static int resolve_prefix(struct store *s, const struct refs *refs, const char *
 
 int image_resolve(struct store *s, const char *what, struct image *out, struct error *err)
 {
-	auto_(refs) struct refs refs = { .item = NULL };
-	auto_(name) struct name name = { .repository = NULL };
+	auto_(refs) struct refs refs = {.item = NULL};
+	auto_(name) struct name name = {.repository = NULL};
 	auto_free char *canonical = NULL;
 	struct digest d;
 	bool found = false, whole = whole_digest(what, &d);

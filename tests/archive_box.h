@@ -47,7 +47,7 @@ static inline void refs_release(struct refs *r)
 	for (size_t i = 0; i < r->count; i++)
 		ref_release(&r->item[i]);
 	free(r->item);
-	*r = (struct refs){ .item = NULL };
+	*r = (struct refs){.item = NULL};
 }
 DEFINE_CLEANUP_STRUCT(refs, struct refs, refs_release);
 
@@ -74,7 +74,7 @@ static inline int load(struct store *s, const struct buf *archive, const char *o
 static inline void load_fails(struct store *s, const struct buf *archive, enum error_code code,
 			      const char *text)
 {
-	auto_(refs) struct refs refs = { .item = NULL };
+	auto_(refs) struct refs refs = {.item = NULL};
 	struct error err = ERROR_INIT;
 
 	fails_with(load(s, archive, NULL, &refs, &err), &err, code, text);
@@ -94,8 +94,9 @@ static inline void save(struct store *s, const struct ref *refs, size_t count,
 		succeed(image_load(s, &refs[i].manifest, refs[i].size, &images[i], &err), &err,
 			"loading an image");
 		names[i] = refs[i].name;
-		items[i] = (struct save_item){ .image = &images[i], .names = &names[i],
-					       .name_count = refs[i].name[0] != '\0' };
+		items[i] = (struct save_item){.image = &images[i],
+					      .names = &names[i],
+					      .name_count = refs[i].name[0] != '\0'};
 	}
 	succeed(archive_save(s, items, count, format, true, COMPRESS_NONE, fd, &err), &err, "save");
 	for (size_t i = 0; i < count; i++)
@@ -107,7 +108,7 @@ static inline void save(struct store *s, const struct ref *refs, size_t count,
 /* Two images that share a layer, with a name each, and one without. */
 static inline void make_images(struct fixture *f, enum compression compression, struct refs *out)
 {
-	static const char *const names[] = { "busybox:latest", "quay.io/a/b:1" };
+	static const char *const names[] = {"busybox:latest", "quay.io/a/b:1"};
 	struct digest id;
 
 	out->item = xcalloc(3, sizeof(*out->item));
@@ -123,7 +124,7 @@ static inline void make_images(struct fixture *f, enum compression compression, 
 /* Every layer is there, verified; returns the image ID. */
 static inline struct digest verify_image(struct store *s, const struct ref *ref)
 {
-	auto_(image) struct image image = { .config = CONFIG_INIT };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
 	struct error err = ERROR_INIT;
 
 	succeed(image_load(s, &ref->manifest, ref->size, &image, &err), &err, ref->name);
@@ -159,7 +160,7 @@ static inline void maker_begin(struct maker *m)
 
 static inline void maker_file(struct maker *m, const char *path, const void *data, size_t length)
 {
-	const struct tar_entry entry = { .path = path, .mode = S_IFREG | 0644, .size = length };
+	const struct tar_entry entry = {.path = path, .mode = S_IFREG | 0644, .size = length};
 	struct error err = ERROR_INIT;
 
 	succeed(tar_write_entry(m->w, &entry, &err), &err, path);
@@ -174,8 +175,10 @@ static inline void maker_text(struct maker *m, const char *path, const char *tex
 
 static inline void maker_link(struct maker *m, const char *path, const char *target, bool hard)
 {
-	const struct tar_entry entry = { .path = path, .link = target, .hard_link = hard,
-					 .mode = (hard ? S_IFREG : S_IFLNK) | 0777 };
+	const struct tar_entry entry = {.path = path,
+					.link = target,
+					.hard_link = hard,
+					.mode = (hard ? S_IFREG : S_IFLNK) | 0777};
 	struct error err = ERROR_INIT;
 
 	succeed(tar_write_entry(m->w, &entry, &err), &err, path);
@@ -226,6 +229,22 @@ static inline void compress_all(enum compression c, const struct buf *from, stru
 	assert_non_null(z);
 	succeed(compressor_add(z, from->data, from->length, &err), &err, "compressing");
 	succeed(compressor_finish(z, &err), &err, "compressing");
+}
+
+/* A config for layers with these plain bytes. */
+static inline void make_config(const struct buf *layers, size_t count, struct buf *out)
+{
+	auto_(config) struct config c = CONFIG_INIT;
+
+	c.os = "linux";
+	c.architecture = "amd64";
+	for (size_t i = 0; i < count; i++) {
+		struct digest d;
+
+		digest_of(layers[i].data, layers[i].length, &d);
+		config_add_diff_id(&c, &d);
+	}
+	config_render(&c, out);
 }
 
 #endif

@@ -31,8 +31,7 @@ static inline void succeed(int result, const struct error *err, const char *what
 	fail_msg("%s: %s", what, text);
 }
 
-static inline void fails_with(int result, struct error *err, enum error_code code,
-			      const char *text)
+static inline void fails_with(int result, struct error *err, enum error_code code, const char *text)
 {
 	char is[ERROR_FRAMES * ERROR_TEXT];
 
@@ -91,7 +90,7 @@ static inline void box_write(int dir, const char *name, const void *data, size_t
 static inline struct layer box_layer(struct box *b, struct store *s, unsigned int seed, size_t size,
 				     enum compression compression)
 {
-	const struct pack_options options = { .compression = compression, .epoch = 1000 };
+	const struct pack_options options = {.compression = compression, .epoch = 1000};
 	struct error err = ERROR_INIT;
 	char name[RANDOM_NAME_SIZE], file[32];
 	auto_free char *data = malloc(size + 1);
@@ -135,7 +134,7 @@ static inline void box_image(struct box *b, struct store *s, unsigned int seed, 
 	for (size_t i = 0; i < layers; i++) {
 		layer[i] = box_layer(b, s, seed + (unsigned int)i, 3000 + 700 * i, compression);
 		config_add_diff_id(&c, &layer[i].diff_id);
-		config_add_history(&c, &(struct history){ .created_by = "COPY" });
+		config_add_history(&c, &(struct history){.created_by = "COPY"});
 	}
 	succeed(image_publish(s, &c, layer, layers, ref, id, &err), &err, "publishing");
 	for (size_t i = 0; i < count; i++) {

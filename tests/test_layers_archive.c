@@ -13,8 +13,8 @@ static void same_bytes(const struct buf *a, const struct buf *b)
 
 static void round_trip(struct fixture *f, enum save_format format, enum compression compression)
 {
-	auto_(refs) struct refs made = { .item = NULL };
-	auto_(refs) struct refs loaded = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
+	auto_(refs) struct refs loaded = {.item = NULL};
 	auto_(buf) struct buf first = BUF_INIT;
 	auto_(buf) struct buf again = BUF_INIT;
 	auto_(buf) struct buf second = BUF_INIT;
@@ -74,8 +74,8 @@ static void test_docker_plain(void **state)
 static void test_docker_without_records(void **state)
 {
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
-	auto_(refs) struct refs loaded = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
+	auto_(refs) struct refs loaded = {.item = NULL};
 	auto_(buf) struct buf first = BUF_INIT;
 	auto_(buf) struct buf oci = BUF_INIT;
 	auto_(buf) struct buf second = BUF_INIT;
@@ -96,18 +96,18 @@ static void test_docker_without_records(void **state)
 
 static void test_transcoded(void **state)
 {
-	static const enum compression want[] = { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
+	static const enum compression want[] = {COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD};
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
 	struct error err = ERROR_INIT;
 
 	make_images(f, COMPRESS_ZSTD, &made);
 	for (size_t i = 0; i < 3; i++) {
-		auto_(image) struct image image = { .config = CONFIG_INIT };
-		auto_(image) struct image back = { .config = CONFIG_INIT };
-		auto_(refs) struct refs loaded = { .item = NULL };
-		struct save_item item = { .image = &image, .names = (const char *[]){ "x:1" },
-					  .name_count = 1 };
+		auto_(image) struct image image = {.config = CONFIG_INIT};
+		auto_(image) struct image back = {.config = CONFIG_INIT};
+		auto_(refs) struct refs loaded = {.item = NULL};
+		struct save_item item = {
+			.image = &image, .names = (const char *[]){"x:1"}, .name_count = 1};
 		auto_fd int fd = memory("", 0);
 
 		succeed(image_load(f->from, &made.item[0].manifest, made.item[0].size, &image,
@@ -130,15 +130,15 @@ static void test_transcoded(void **state)
 
 static void test_compressed_archives(void **state)
 {
-	static const enum save_format formats[] = { SAVE_OCI, SAVE_DOCKER };
-	static const enum compression kinds[] = { COMPRESS_GZIP, COMPRESS_ZSTD };
+	static const enum save_format formats[] = {SAVE_OCI, SAVE_DOCKER};
+	static const enum compression kinds[] = {COMPRESS_GZIP, COMPRESS_ZSTD};
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
 	struct error err = ERROR_INIT;
 
 	make_images(f, COMPRESS_ZSTD, &made);
 	for (int i = 0; i < 4; i++) {
-		auto_(refs) struct refs loaded = { .item = NULL };
+		auto_(refs) struct refs loaded = {.item = NULL};
 		auto_(buf) struct buf plain = BUF_INIT;
 		auto_(buf) struct buf packed = BUF_INIT;
 
@@ -156,8 +156,8 @@ static void test_compressed_archives(void **state)
 static void test_pipe(void **state)
 {
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
-	auto_(refs) struct refs loaded = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
+	auto_(refs) struct refs loaded = {.item = NULL};
 	auto_(buf) struct buf archive = BUF_INIT;
 	struct error err = ERROR_INIT;
 	int ends[2], status;
@@ -189,15 +189,15 @@ static void test_pipe(void **state)
 
 static void test_only(void **state)
 {
-	static const enum save_format formats[] = { SAVE_OCI, SAVE_DOCKER };
+	static const enum save_format formats[] = {SAVE_OCI, SAVE_DOCKER};
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
 	struct error err = ERROR_INIT;
 
 	make_images(f, COMPRESS_ZSTD, &made);
 	for (int i = 0; i < 2; i++) {
-		auto_(refs) struct refs loaded = { .item = NULL };
-		auto_(refs) struct refs none = { .item = NULL };
+		auto_(refs) struct refs loaded = {.item = NULL};
+		auto_(refs) struct refs none = {.item = NULL};
 		auto_(buf) struct buf archive = BUF_INIT;
 
 		save(f->from, made.item, made.count, formats[i], &archive);
@@ -213,9 +213,9 @@ static void test_only(void **state)
 
 static void test_every_truncation(void **state)
 {
-	static const enum save_format formats[] = { SAVE_OCI, SAVE_DOCKER };
+	static const enum save_format formats[] = {SAVE_OCI, SAVE_DOCKER};
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
 
 	make_images(f, COMPRESS_ZSTD, &made);
 	for (int i = 0; i < 2; i++) {
@@ -224,7 +224,7 @@ static void test_every_truncation(void **state)
 		save(f->from, made.item, made.count, formats[i], &archive);
 		/* All but the 1024 bytes of zeros at the end hold something. */
 		for (size_t length = 0; length + 1024 < archive.length; length += 512) {
-			struct buf cut = { .data = archive.data, .length = length };
+			struct buf cut = {.data = archive.data, .length = length};
 
 			load_fails(f->to, &cut, ERROR_FORMAT, "");
 			if (length > 100) {
@@ -239,9 +239,9 @@ static void test_every_truncation(void **state)
    header, a name. What is loaded is whole in any case. */
 static void test_every_corruption(void **state)
 {
-	static const enum save_format formats[] = { SAVE_OCI, SAVE_DOCKER };
+	static const enum save_format formats[] = {SAVE_OCI, SAVE_DOCKER};
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
 	const char *trials = getenv("TRIALS");
 	size_t step = trials != NULL && atoi(trials) > 1 ? 1 : 211, refused = 0, total = 0;
 	struct digest ids[3];
@@ -254,7 +254,7 @@ static void test_every_corruption(void **state)
 
 		save(f->from, made.item, made.count, formats[k], &archive);
 		for (size_t at = 0; at < archive.length; at += step) {
-			auto_(refs) struct refs loaded = { .item = NULL };
+			auto_(refs) struct refs loaded = {.item = NULL};
 			struct error err = ERROR_INIT;
 
 			archive.data[at] = (char)(archive.data[at] ^ (1 << at % 8));
@@ -278,16 +278,17 @@ static void test_every_corruption(void **state)
 
 static void test_damaged_store(void **state)
 {
-	static const enum save_format formats[] = { SAVE_OCI, SAVE_DOCKER };
+	static const enum save_format formats[] = {SAVE_OCI, SAVE_DOCKER};
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
-	auto_(image) struct image image = { .config = CONFIG_INIT };
-	struct save_item item = { .image = &image };
+	auto_(refs) struct refs made = {.item = NULL};
+	auto_(image) struct image image = {.config = CONFIG_INIT};
+	struct save_item item = {.image = &image};
 	struct error err = ERROR_INIT;
 	char path[200], hex[DIGEST_HEX_SIZE], byte;
 
 	make_images(f, COMPRESS_ZSTD, &made);
-	succeed(image_load(f->from, &made.item[0].manifest, UINT64_MAX, &image, &err), &err, "load");
+	succeed(image_load(f->from, &made.item[0].manifest, UINT64_MAX, &image, &err), &err,
+		"load");
 	snprintf(path, sizeof(path), "from/blobs/sha256/%s",
 		 digest_hex(&image.layers[1].blob, hex));
 	auto_fd int fd = openat(f->box.dir, path, O_RDWR | O_CLOEXEC);
@@ -297,8 +298,8 @@ static void test_damaged_store(void **state)
 	assert_int_equal(pwrite(fd, &byte, 1, 900), 1);
 	for (int i = 0; i < 2; i++) {
 		auto_fd int out = memory("", 0);
-		int result = archive_save(f->from, &item, 1, formats[i], true, COMPRESS_NONE, out,
-					  &err);
+		int result =
+			archive_save(f->from, &item, 1, formats[i], true, COMPRESS_NONE, out, &err);
 
 		assert_int_equal(result, -1);
 		assert_true(err.code == ERROR_DIGEST || err.code == ERROR_FORMAT);
@@ -311,8 +312,8 @@ static void test_damaged_store(void **state)
 static void save_dir(struct fixture *f, struct store *s, const struct ref *ref, const char *name,
 		     int dir)
 {
-	auto_(image) struct image image = { .config = CONFIG_INIT };
-	struct save_item item = { .image = &image, .names = &name, .name_count = name != NULL };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
+	struct save_item item = {.image = &image, .names = &name, .name_count = name != NULL};
 	struct error err = ERROR_INIT;
 
 	(void)f;
@@ -324,9 +325,9 @@ static void save_dir(struct fixture *f, struct store *s, const struct ref *ref, 
 static void test_directory(void **state)
 {
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
-	auto_(refs) struct refs loaded = { .item = NULL };
-	auto_(refs) struct refs one = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
+	auto_(refs) struct refs loaded = {.item = NULL};
+	auto_(refs) struct refs one = {.item = NULL};
 	struct error err = ERROR_INIT;
 	auto_fd int dir = mkdir_child(f->box.dir, "layout", 0755, &err);
 
@@ -352,8 +353,8 @@ static void test_directory(void **state)
 static void test_store_as_directory(void **state)
 {
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
-	auto_(refs) struct refs loaded = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
+	auto_(refs) struct refs loaded = {.item = NULL};
 	struct error err = ERROR_INIT;
 
 	make_images(f, COMPRESS_ZSTD, &made);
@@ -367,8 +368,8 @@ static void test_store_as_directory(void **state)
 static void test_bad_directories(void **state)
 {
 	struct fixture *f = *state;
-	auto_(refs) struct refs made = { .item = NULL };
-	auto_(refs) struct refs none = { .item = NULL };
+	auto_(refs) struct refs made = {.item = NULL};
+	auto_(refs) struct refs none = {.item = NULL};
 	struct error err = ERROR_INIT;
 	auto_fd int dir = mkdir_child(f->box.dir, "layout", 0755, &err);
 	char path[200], hex[DIGEST_HEX_SIZE];
@@ -377,8 +378,7 @@ static void test_bad_directories(void **state)
 		   ERROR_NOT_FOUND, "not an OCI layout");
 	make_images(f, COMPRESS_ZSTD, &made);
 	save_dir(f, f->from, &made.item[0], "a:1", dir);
-	snprintf(path, sizeof(path), "blobs/sha256/%s",
-		 digest_hex(&made.item[0].manifest, hex));
+	snprintf(path, sizeof(path), "blobs/sha256/%s", digest_hex(&made.item[0].manifest, hex));
 	/* Right length, wrong bytes. */
 	auto_free char *junk = xcalloc(1, made.item[0].size);
 	auto_fd int blob = openat(dir, path, O_WRONLY | O_CLOEXEC);
@@ -410,12 +410,12 @@ static void test_import(void **state)
 	struct fixture *f = *state;
 	auto_(maker) struct maker m;
 	auto_(config) struct config config = CONFIG_INIT;
-	auto_(ref) struct ref tar = { .name = NULL };
-	auto_(ref) struct ref dir = { .name = NULL };
-	auto_(image) struct image image = { .config = CONFIG_INIT };
+	auto_(ref) struct ref tar = {.name = NULL};
+	auto_(ref) struct ref dir = {.name = NULL};
+	auto_(image) struct image image = {.config = CONFIG_INIT};
 	struct error err = ERROR_INIT;
 	struct digest id, dir_id;
-	const struct timespec times[2] = { { 0 }, { 0 } };
+	const struct timespec times[2] = {{0}, {0}};
 	auto_fd int root = mkdir_child(f->box.dir, "root", 0755, &err);
 
 	maker_begin(&m);

@@ -104,7 +104,7 @@ static void test_many_items_keep_their_order(void **state)
 		snprintf(value, sizeof(value), "%d", i * 7);
 		config_set_env(&c, name, value);
 		config_set_label(&c, name, value);
-		config_add_history(&c, &(struct history){ .created_by = name });
+		config_add_history(&c, &(struct history){.created_by = name});
 	}
 	for (int i = 0; i < 1000; i++) {
 		char name[16], value[16];
@@ -127,7 +127,8 @@ static void test_missing_and_null(void **state)
 		"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":null}}",
 		"{\"container_config\":{\"Env\":7},\"docker_version\":1.5,\"CONFIG\":{\"User\":1},"
 		"\"config\":{\"user\":7,\"ArgsEscaped\":true},\"os.features\":[]}",
-		"{\"config\":{\"Env\":[],\"Cmd\":[],\"Entrypoint\":[],\"Volumes\":{},\"User\":\"\"}}",
+		"{\"config\":{\"Env\":[],\"Cmd\":[],\"Entrypoint\":[],\"Volumes\":{},\"User\":\"\"}"
+		"}",
 	};
 
 	(void)state;
@@ -170,51 +171,53 @@ static void test_docker_values(void **state)
 
 	(void)state;
 	parse("{\"config\":{\"Volumes\":{\"/v\":null,\"/w\":{}},\"Labels\":{\"a\":null}}}", &c);
-	renders(&c, "{\"architecture\":\"\",\"os\":\"\",\"config\":{\"Volumes\":{\"/v\":{},\"/w\":{}},"
-		    "\"Labels\":{\"a\":\"\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
+	renders(&c,
+		"{\"architecture\":\"\",\"os\":\"\",\"config\":{\"Volumes\":{\"/v\":{},\"/w\":{}},"
+		"\"Labels\":{\"a\":\"\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
 }
 
 static void test_bad_documents(void **state)
 {
 	static const char *const table[][2] = {
-		{ "", "empty" },
-		{ "[]", "not an object" },
-		{ "{\"created\":1}", "created is not a string" },
-		{ "{\"author\":[]}", "author is not a string" },
-		{ "{\"os\":{}}", "os is not a string" },
-		{ "{\"os.version\":true}", "os.version is not a string" },
-		{ "{\"config\":[]}", "config is not an object" },
-		{ "{\"config\":{\"User\":0}}", "config.User is not a string" },
-		{ "{\"config\":{\"Env\":{}}}", "config.Env is not an array" },
-		{ "{\"config\":{\"Env\":\"A=1\"}}", "config.Env is not an array" },
-		{ "{\"config\":{\"Env\":[1]}}", "config.Env is not an array of strings" },
-		{ "{\"config\":{\"Cmd\":\"x\"}}", "config.Cmd is not an array" },
-		{ "{\"config\":{\"Cmd\":[null]}}", "config.Cmd is not an array of strings" },
-		{ "{\"config\":{\"Entrypoint\":{}}}", "config.Entrypoint" },
-		{ "{\"config\":{\"Shell\":1}}", "config.Shell" },
-		{ "{\"config\":{\"OnBuild\":1}}", "config.OnBuild" },
-		{ "{\"config\":{\"Volumes\":[\"/v\"]}}", "config.Volumes is not an object" },
-		{ "{\"config\":{\"ExposedPorts\":[]}}", "config.ExposedPorts is not an object" },
-		{ "{\"config\":{\"Labels\":[]}}", "config.Labels is not an object" },
-		{ "{\"config\":{\"Labels\":{\"a\":1}}}", "config.Labels is not an object of strings" },
-		{ "{\"config\":{\"Healthcheck\":[]}}", "config.Healthcheck is not an object" },
-		{ "{\"config\":{\"Healthcheck\":{\"Test\":\"x\"}}}", "config.Healthcheck.Test" },
-		{ "{\"config\":{\"Healthcheck\":{\"Retries\":1.5}}}", "Healthcheck.Retries" },
-		{ "{\"config\":{\"Healthcheck\":{\"Interval\":9007199254740992}}}", "2^53" },
-		{ "{\"config\":{\"StopSignal\":9}}", "config.StopSignal is not a string" },
-		{ "{\"config\":{\"WorkingDir\":[]}}", "config.WorkingDir is not a string" },
-		{ "{\"config\":{\"User\":\"a\",\"User\":\"b\"}}", "duplicate key" },
-		{ "{\"rootfs\":[]}", "rootfs is not an object" },
-		{ "{\"rootfs\":{\"type\":\"tree\"}}", "rootfs.type is \"tree\"" },
-		{ "{\"rootfs\":{\"diff_ids\":{}}}", "rootfs.diff_ids is not an array" },
-		{ "{\"rootfs\":{\"diff_ids\":[1]}}", "rootfs.diff_ids is not an array of strings" },
-		{ "{\"rootfs\":{\"diff_ids\":[\"sha256:../../x\"]}}", "not a digest" },
-		{ "{\"history\":{}}", "history is not an array" },
-		{ "{\"history\":[1]}", "history is not an array of objects" },
-		{ "{\"history\":[{\"created_by\":1}]}", "history.created_by is not a string" },
-		{ "{\"history\":[{\"empty_layer\":\"yes\"}]}", "history.empty_layer" },
-		{ "{\"layers\":[]}", "manifest" },
-		{ "{\"manifests\":[]}", "manifest" },
+		{"", "empty"},
+		{"[]", "not an object"},
+		{"{\"created\":1}", "created is not a string"},
+		{"{\"author\":[]}", "author is not a string"},
+		{"{\"os\":{}}", "os is not a string"},
+		{"{\"os.version\":true}", "os.version is not a string"},
+		{"{\"config\":[]}", "config is not an object"},
+		{"{\"config\":{\"User\":0}}", "config.User is not a string"},
+		{"{\"config\":{\"Env\":{}}}", "config.Env is not an array"},
+		{"{\"config\":{\"Env\":\"A=1\"}}", "config.Env is not an array"},
+		{"{\"config\":{\"Env\":[1]}}", "config.Env is not an array of strings"},
+		{"{\"config\":{\"Cmd\":\"x\"}}", "config.Cmd is not an array"},
+		{"{\"config\":{\"Cmd\":[null]}}", "config.Cmd is not an array of strings"},
+		{"{\"config\":{\"Entrypoint\":{}}}", "config.Entrypoint"},
+		{"{\"config\":{\"Shell\":1}}", "config.Shell"},
+		{"{\"config\":{\"OnBuild\":1}}", "config.OnBuild"},
+		{"{\"config\":{\"Volumes\":[\"/v\"]}}", "config.Volumes is not an object"},
+		{"{\"config\":{\"ExposedPorts\":[]}}", "config.ExposedPorts is not an object"},
+		{"{\"config\":{\"Labels\":[]}}", "config.Labels is not an object"},
+		{"{\"config\":{\"Labels\":{\"a\":1}}}",
+		 "config.Labels is not an object of strings"},
+		{"{\"config\":{\"Healthcheck\":[]}}", "config.Healthcheck is not an object"},
+		{"{\"config\":{\"Healthcheck\":{\"Test\":\"x\"}}}", "config.Healthcheck.Test"},
+		{"{\"config\":{\"Healthcheck\":{\"Retries\":1.5}}}", "Healthcheck.Retries"},
+		{"{\"config\":{\"Healthcheck\":{\"Interval\":9007199254740992}}}", "2^53"},
+		{"{\"config\":{\"StopSignal\":9}}", "config.StopSignal is not a string"},
+		{"{\"config\":{\"WorkingDir\":[]}}", "config.WorkingDir is not a string"},
+		{"{\"config\":{\"User\":\"a\",\"User\":\"b\"}}", "duplicate key"},
+		{"{\"rootfs\":[]}", "rootfs is not an object"},
+		{"{\"rootfs\":{\"type\":\"tree\"}}", "rootfs.type is \"tree\""},
+		{"{\"rootfs\":{\"diff_ids\":{}}}", "rootfs.diff_ids is not an array"},
+		{"{\"rootfs\":{\"diff_ids\":[1]}}", "rootfs.diff_ids is not an array of strings"},
+		{"{\"rootfs\":{\"diff_ids\":[\"sha256:../../x\"]}}", "not a digest"},
+		{"{\"history\":{}}", "history is not an array"},
+		{"{\"history\":[1]}", "history is not an array of objects"},
+		{"{\"history\":[{\"created_by\":1}]}", "history.created_by is not a string"},
+		{"{\"history\":[{\"empty_layer\":\"yes\"}]}", "history.empty_layer"},
+		{"{\"layers\":[]}", "manifest"},
+		{"{\"manifests\":[]}", "manifest"},
 	};
 
 	(void)state;
@@ -259,27 +262,39 @@ static void test_timestamps(void **state)
 		int64_t seconds;
 		const char *text;
 	} both[] = {
-		{ 0, "1970-01-01T00:00:00Z" },
-		{ -1, "1969-12-31T23:59:59Z" },
-		{ 951782400, "2000-02-29T00:00:00Z" },
-		{ INT64_C(253402300799), "9999-12-31T23:59:59Z" },
-		{ INT64_C(-62135596800), "0001-01-01T00:00:00Z" },
+		{0, "1970-01-01T00:00:00Z"},
+		{-1, "1969-12-31T23:59:59Z"},
+		{951782400, "2000-02-29T00:00:00Z"},
+		{INT64_C(253402300799), "9999-12-31T23:59:59Z"},
+		{INT64_C(-62135596800), "0001-01-01T00:00:00Z"},
 	};
 	static const struct {
 		int64_t seconds;
 		const char *text;
 	} parsed[] = {
-		{ 0, "1970-01-01T01:00:00+01:00" },
-		{ 0, "1969-12-31T18:30:00.999999999-05:30" },
-		{ 1, "1970-01-01t00:00:01z" },
-		{ 60, "1970-01-01T00:00:60Z" },
+		{0, "1970-01-01T01:00:00+01:00"},
+		{0, "1969-12-31T18:30:00.999999999-05:30"},
+		{1, "1970-01-01t00:00:01z"},
+		{60, "1970-01-01T00:00:60Z"},
 	};
 	static const char *const bad[] = {
-		"", "1970", "1970-01-01", "1970-01-01T00:00:00", "1970-13-01T00:00:00Z",
-		"1970-00-01T00:00:00Z", "1970-01-00T00:00:00Z", "1970-02-29T00:00:00Z",
-		"1970-01-01T24:00:00Z", "1970-01-01T00:60:00Z", "1970-01-01T00:00:00Zx",
-		"1970-01-01T00:00:00.Z", "1970-01-01T00:00:00+0100", "1970-1-01T00:00:00Z",
-		"-970-01-01T00:00:00Z", "1970-01-01T00:00:00+24:00", "1970-01-01T00:00:00 01:00",
+		"",
+		"1970",
+		"1970-01-01",
+		"1970-01-01T00:00:00",
+		"1970-13-01T00:00:00Z",
+		"1970-00-01T00:00:00Z",
+		"1970-01-00T00:00:00Z",
+		"1970-02-29T00:00:00Z",
+		"1970-01-01T24:00:00Z",
+		"1970-01-01T00:60:00Z",
+		"1970-01-01T00:00:00Zx",
+		"1970-01-01T00:00:00.Z",
+		"1970-01-01T00:00:00+0100",
+		"1970-1-01T00:00:00Z",
+		"-970-01-01T00:00:00Z",
+		"1970-01-01T00:00:00+24:00",
+		"1970-01-01T00:00:00 01:00",
 	};
 	char text[TIMESTAMP_SIZE];
 	int64_t seconds;

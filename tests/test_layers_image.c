@@ -5,7 +5,8 @@
 #include "tests/image_box.h"
 
 #define D1 "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define DESCRIPTOR(type, size) "{\"mediaType\":\"" type "\",\"digest\":\"" D1 "\",\"size\":" size "}"
+#define DESCRIPTOR(type, size)                                                                     \
+	"{\"mediaType\":\"" type "\",\"digest\":\"" D1 "\",\"size\":" size "}"
 #define CONFIG DESCRIPTOR(MEDIA_CONFIG, "7")
 #define LAYER DESCRIPTOR("application/vnd.oci.image.layer.v1.tar+gzip", "9")
 
@@ -35,10 +36,14 @@ static void test_manifest_docker_types(void **state)
 {
 	static const char text[] =
 		"{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_DOCKER_MANIFEST
-		"\",\"config\":" DESCRIPTOR(MEDIA_DOCKER_CONFIG, "7") ",\"layers\":["
-		DESCRIPTOR("application/vnd.docker.image.rootfs.diff.tar.gzip", "9") ","
-		DESCRIPTOR("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "9") ","
-		DESCRIPTOR("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "9") "]}";
+		"\",\"config\":" DESCRIPTOR(MEDIA_DOCKER_CONFIG, "7") ",\"layers\":[" DESCRIPTOR(
+			"application/vnd.docker.image.rootfs.diff.tar.gzip",
+			"9") "," DESCRIPTOR("application/"
+					    "vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+					    "9") "," DESCRIPTOR("application/"
+								"vnd.oci.image.layer."
+								"nondistributable.v1.tar+zstd",
+								"9") "]}";
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 	struct error err = ERROR_INIT;
 
@@ -51,37 +56,43 @@ static void test_manifest_docker_types(void **state)
 static void test_bad_manifests(void **state)
 {
 	static const char *const table[][2] = {
-		{ "", "empty" },
-		{ "[]", "not an object" },
-		{ "{}", "schemaVersion is not 2" },
-		{ "{\"schemaVersion\":1,\"layers\":[]}", "schemaVersion is not 2" },
-		{ "{\"schemaVersion\":\"2\",\"layers\":[]}", "schemaVersion is not 2" },
-		{ "{\"schemaVersion\":2}", "neither layers nor manifests" },
-		{ "{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", "both a manifest and" },
-		{ "{\"schemaVersion\":2,\"manifests\":[],\"config\":" CONFIG "}", "both" },
-		{ "{\"schemaVersion\":2,\"manifests\":{}}", "manifests is not an array" },
-		{ "{\"schemaVersion\":2,\"layers\":{},\"config\":" CONFIG "}", "layers is not" },
-		{ "{\"schemaVersion\":2,\"layers\":[]}", "manifest config: a descriptor" },
-		{ "{\"schemaVersion\":2,\"layers\":[1],\"config\":" CONFIG "}", "a descriptor" },
-		{ "{\"schemaVersion\":2,\"layers\":[{}],\"config\":" CONFIG "}", "no digest" },
-		{ "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_INDEX "\",\"layers\":[],\"config\":"
-		  CONFIG "}", "the content is that of an image manifest" },
-		{ "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_MANIFEST "\",\"manifests\":[]}",
-		  "the content is that of an index" },
-		{ "{\"schemaVersion\":2,\"mediaType\":7,\"manifests\":[]}", "mediaType is not" },
-		{ "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:abc\",\"size\":1,"
-		  "\"mediaType\":\"x\"}]}", "not a digest" },
-		{ "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":-1,"
-		  "\"mediaType\":\"x\"}]}", "no size" },
-		{ "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1.5,"
-		  "\"mediaType\":\"x\"}]}", "no size" },
-		{ "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1}]}",
-		  "no mediaType" },
-		{ "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1,"
-		  "\"mediaType\":\"x\",\"platform\":[]}]}", "platform is not an object" },
-		{ "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1,"
-		  "\"mediaType\":\"x\",\"platform\":{\"os\":1}}]}", "os is not a string" },
-		{ "{\"schemaVersion\":2,\"layers\":[],\"layers\":[]}", "duplicate key" },
+		{"", "empty"},
+		{"[]", "not an object"},
+		{"{}", "schemaVersion is not 2"},
+		{"{\"schemaVersion\":1,\"layers\":[]}", "schemaVersion is not 2"},
+		{"{\"schemaVersion\":\"2\",\"layers\":[]}", "schemaVersion is not 2"},
+		{"{\"schemaVersion\":2}", "neither layers nor manifests"},
+		{"{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", "both a manifest and"},
+		{"{\"schemaVersion\":2,\"manifests\":[],\"config\":" CONFIG "}", "both"},
+		{"{\"schemaVersion\":2,\"manifests\":{}}", "manifests is not an array"},
+		{"{\"schemaVersion\":2,\"layers\":{},\"config\":" CONFIG "}", "layers is not"},
+		{"{\"schemaVersion\":2,\"layers\":[]}", "manifest config: a descriptor"},
+		{"{\"schemaVersion\":2,\"layers\":[1],\"config\":" CONFIG "}", "a descriptor"},
+		{"{\"schemaVersion\":2,\"layers\":[{}],\"config\":" CONFIG "}", "no digest"},
+		{"{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_INDEX
+		 "\",\"layers\":[],\"config\":" CONFIG "}",
+		 "the content is that of an image manifest"},
+		{"{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_MANIFEST "\",\"manifests\":[]}",
+		 "the content is that of an index"},
+		{"{\"schemaVersion\":2,\"mediaType\":7,\"manifests\":[]}", "mediaType is not"},
+		{"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:abc\",\"size\":1,"
+		 "\"mediaType\":\"x\"}]}",
+		 "not a digest"},
+		{"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":-1,"
+		 "\"mediaType\":\"x\"}]}",
+		 "no size"},
+		{"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1.5,"
+		 "\"mediaType\":\"x\"}]}",
+		 "no size"},
+		{"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1}]}",
+		 "no mediaType"},
+		{"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1,"
+		 "\"mediaType\":\"x\",\"platform\":[]}]}",
+		 "platform is not an object"},
+		{"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"" D1 "\",\"size\":1,"
+		 "\"mediaType\":\"x\",\"platform\":{\"os\":1}}]}",
+		 "os is not a string"},
+		{"{\"schemaVersion\":2,\"layers\":[],\"layers\":[]}", "duplicate key"},
 	};
 
 	(void)state;
@@ -97,12 +108,13 @@ static void test_bad_manifests(void **state)
 static void test_manifest_contradictions(void **state)
 {
 	static const char index[] = "{\"schemaVersion\":2,\"manifests\":[]}";
-	static const char typed[] = "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_INDEX
-				    "\",\"manifests\":[]}";
-	static const char artifact[] = "{\"schemaVersion\":2,\"config\":"
-				       DESCRIPTOR("application/x", "1") ",\"layers\":[]}";
-	static const char layer[] = "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":["
-				    DESCRIPTOR("application/vnd.in-toto+json", "1") "]}";
+	static const char typed[] =
+		"{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_INDEX "\",\"manifests\":[]}";
+	static const char artifact[] = "{\"schemaVersion\":2,\"config\":" DESCRIPTOR(
+		"application/x", "1") ",\"layers\":[]}";
+	static const char layer[] =
+		"{\"schemaVersion\":2,\"config\":" CONFIG
+		",\"layers\":[" DESCRIPTOR("application/vnd.in-toto+json", "1") "]}";
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 	struct error err = ERROR_INIT;
 
@@ -143,7 +155,7 @@ static void test_layer_limit(void **state)
 
 static const struct descriptor *pick(struct descriptor *items, size_t count, struct error *err)
 {
-	struct manifest m = { .is_index = true, .items = items, .count = count };
+	struct manifest m = {.is_index = true, .items = items, .count = count};
 
 	return manifest_pick(&m, err);
 }
@@ -155,21 +167,21 @@ static void test_pick(void **state)
 
 	(void)state;
 	platform_host(&os, &arch, &variant);
-	struct descriptor other = { .os = "linux", .architecture = "mips" };
-	struct descriptor windows = { .os = "windows", .architecture = arch };
-	struct descriptor newer = { .os = os, .architecture = arch, .variant = "v9" };
-	struct descriptor host = { .os = os, .architecture = arch };
-	struct descriptor attestation = { .os = "unknown", .architecture = "unknown" };
-	struct descriptor bare = { .size = 1 };
-	struct descriptor all[] = { attestation, windows, other, newer, host };
+	struct descriptor other = {.os = "linux", .architecture = "mips"};
+	struct descriptor windows = {.os = "windows", .architecture = arch};
+	struct descriptor newer = {.os = os, .architecture = arch, .variant = "v9"};
+	struct descriptor host = {.os = os, .architecture = arch};
+	struct descriptor attestation = {.os = "unknown", .architecture = "unknown"};
+	struct descriptor bare = {.size = 1};
+	struct descriptor all[] = {attestation, windows, other, newer, host};
 
 	assert_ptr_equal(pick(all, 5, &err), &all[4]);
 	assert_null(pick(all, 4, &err));
 	fails_with(-1, &err, ERROR_NOT_FOUND, "windows/");
 	assert_ptr_equal(pick(&bare, 1, &err), &bare);
-	assert_null(pick((struct descriptor[]){ bare, bare }, 2, &err));
+	assert_null(pick((struct descriptor[]){bare, bare}, 2, &err));
 	error_clear(&err);
-	assert_ptr_equal(pick((struct descriptor[]){ attestation, host }, 2, &err)->os, os);
+	assert_ptr_equal(pick((struct descriptor[]){attestation, host}, 2, &err)->os, os);
 	assert_null(pick(&attestation, 1, &err));
 	fails_with(-1, &err, ERROR_NOT_FOUND, "no images");
 	assert_null(pick(&other, 1, &err));
@@ -207,10 +219,10 @@ static int teardown(void **state)
 static void test_publish_and_load(void **state)
 {
 	struct fixture *f = *state;
-	auto_(image) struct image image = { .config = CONFIG_INIT };
-	auto_(ref) struct ref zstd = { .name = NULL };
-	auto_(ref) struct ref gzip = { .name = NULL };
-	auto_(ref) struct ref again = { .name = NULL };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
+	auto_(ref) struct ref zstd = {.name = NULL};
+	auto_(ref) struct ref gzip = {.name = NULL};
+	auto_(ref) struct ref again = {.name = NULL};
 	struct error err = ERROR_INIT;
 	struct digest id, id_gzip, id_again;
 
@@ -233,8 +245,8 @@ static void test_publish_and_load(void **state)
 static void test_image_without_layers(void **state)
 {
 	struct fixture *f = *state;
-	auto_(image) struct image image = { .config = CONFIG_INIT };
-	auto_(ref) struct ref ref = { .name = NULL };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
+	auto_(ref) struct ref ref = {.name = NULL};
 	auto_(buf) struct buf text = BUF_INIT;
 	struct error err = ERROR_INIT;
 	struct digest id;
@@ -248,7 +260,7 @@ static void test_image_without_layers(void **state)
 
 static void resolves(struct store *s, const char *what, const struct ref *ref)
 {
-	auto_(image) struct image image = { .config = CONFIG_INIT };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
 	struct error err = ERROR_INIT;
 
 	succeed(image_resolve(s, what, &image, &err), &err, what);
@@ -259,10 +271,10 @@ static void resolves(struct store *s, const char *what, const struct ref *ref)
 static void test_resolve(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const names[] = { "busybox:latest", "quay.io/a/b:1", "cafe:latest" };
-	auto_(ref) struct ref a = { .name = NULL };
-	auto_(ref) struct ref b = { .name = NULL };
-	auto_(ref) struct ref nameless = { .name = NULL };
+	static const char *const names[] = {"busybox:latest", "quay.io/a/b:1", "cafe:latest"};
+	auto_(ref) struct ref a = {.name = NULL};
+	auto_(ref) struct ref b = {.name = NULL};
+	auto_(ref) struct ref nameless = {.name = NULL};
 	char hex[DIGEST_HEX_SIZE], text[DIGEST_TEXT_SIZE], what[200];
 	struct digest id, id_b, id_n;
 
@@ -291,9 +303,9 @@ static void test_resolve(void **state)
 static void test_resolve_two_manifests(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const names[] = { "a:latest", "b:latest" };
-	auto_(ref) struct ref a = { .name = NULL };
-	auto_(ref) struct ref b = { .name = NULL };
+	static const char *const names[] = {"a:latest", "b:latest"};
+	auto_(ref) struct ref a = {.name = NULL};
+	auto_(ref) struct ref b = {.name = NULL};
 	char hex[DIGEST_HEX_SIZE];
 	struct digest id;
 
@@ -307,9 +319,9 @@ static void test_resolve_two_manifests(void **state)
 static void test_resolve_failures(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const names[] = { "busybox:latest", "busybox:1.36", "other/thing:v1" };
-	auto_(ref) struct ref ref = { .name = NULL };
-	auto_(image) struct image image = { .config = CONFIG_INIT };
+	static const char *const names[] = {"busybox:latest", "busybox:1.36", "other/thing:v1"};
+	auto_(ref) struct ref ref = {.name = NULL};
+	auto_(image) struct image image = {.config = CONFIG_INIT};
 	struct error err = ERROR_INIT;
 	struct digest id;
 
@@ -334,16 +346,16 @@ static void test_resolve_failures(void **state)
 static void test_resolve_ambiguous(void **state)
 {
 	struct fixture *f = *state;
-	auto_(image) struct image image = { .config = CONFIG_INIT };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
 	struct error err = ERROR_INIT;
 	char hex[2][DIGEST_HEX_SIZE], seen[65536 / 8] = "";
 	unsigned int prefix = 0;
 
 	/* Configs without layers until two of them share 4 hex digits: about 300. */
 	for (unsigned int i = 0;; i++) {
-		auto_(ref) struct ref ref = { .name = NULL };
+		auto_(ref) struct ref ref = {.name = NULL};
 		auto_free char *name = xprintf("n%u:latest", i);
-		const char *names[] = { name };
+		const char *names[] = {name};
 		struct digest id;
 
 		box_image(&f->box, f->store, i, 0, COMPRESS_ZSTD, names, 1, &ref, &id);
@@ -362,7 +374,7 @@ static void test_resolve_ambiguous(void **state)
 static void test_bad_images(void **state)
 {
 	struct fixture *f = *state;
-	auto_(image) struct image image = { .config = CONFIG_INIT };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
 	struct error err = ERROR_INIT;
 	struct layer layer = box_layer(&f->box, f->store, 1, 100, COMPRESS_ZSTD);
 	static const char config[] = "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}";
@@ -399,8 +411,9 @@ static void put_index(struct store *s, const struct digest *child, uint64_t size
 	struct error err = ERROR_INIT;
 	char text[DIGEST_TEXT_SIZE];
 
-	buf_printf(&b, "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"digest\":\"%s\","
-		       "\"size\":%llu%s}]}",
+	buf_printf(&b,
+		   "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"digest\":\"%s\","
+		   "\"size\":%llu%s}]}",
 		   media_type, digest_text(child, text), (unsigned long long)size, platform);
 	succeed(blob_put(s, b.data, b.length, out, &err), &err, "put");
 	*out_size = b.length;
@@ -409,8 +422,8 @@ static void put_index(struct store *s, const struct digest *child, uint64_t size
 static void test_load_through_indexes(void **state)
 {
 	struct fixture *f = *state;
-	auto_(image) struct image image = { .config = CONFIG_INIT };
-	auto_(ref) struct ref ref = { .name = NULL };
+	auto_(image) struct image image = {.config = CONFIG_INIT};
+	auto_(ref) struct ref ref = {.name = NULL};
 	struct error err = ERROR_INIT;
 	struct digest id, d;
 	uint64_t size;

@@ -37,51 +37,51 @@ static void test_traps(void **state)
 	static const struct {
 		const char *text, *why;
 	} bad[] = {
-		{ "", "empty" },
-		{ "   ", "syntax error" },
-		{ "{\"a\":1,\"a\":1}", "duplicate key \"a\"" },
-		{ "[{\"x\":{\"b\":1,\"c\":2,\"b\":3}}]", "duplicate key \"b\"" },
-		{ "{\"a\":1,\"\\u0061\":1}", "duplicate key \"a\"" },
-		{ "{} x", "unexpected byte" },
-		{ "{}{}", "trailing bytes" },
-		{ "1 2", "trailing bytes" },
-		{ "{\"a\":\"x\\u0000y\"}", "\\u0000" },
-		{ "{\"a\\u0000\":1}", "\\u0000" },
-		{ "\"\xff\"", "invalid UTF-8" },
-		{ "\"\xc0\xaf\"", "invalid UTF-8" },
-		{ "\"\xed\xa0\x80\"", "invalid UTF-8" },
-		{ "\"\xf4\x90\x80\x80\"", "invalid UTF-8" },
-		{ "\"\xe2\x82\"", "invalid UTF-8" },
-		{ "{\"\x80\":1}", "invalid UTF-8" },
-		{ "\"\\ud800\"", "syntax error" },
-		{ "\"\\udc00\"", "syntax error" },
-		{ "\"a\nb\"", "control byte" },
-		{ "\"abc", "ends inside a string" },
-		{ "\"\\x\"", "bad escape" },
-		{ "\"\\u12g4\"", "bad \\u escape" },
-		{ "01", "leading zero" },
-		{ "-01", "leading zero" },
-		{ "+1", "unexpected byte" },
-		{ ".5", "unexpected byte" },
-		{ "1.", "bad number" },
-		{ "1e", "bad number" },
-		{ "-", "bad number" },
-		{ "1e309", "out of range" },
-		{ "NaN", "unexpected byte" },
-		{ "Infinity", "unexpected byte" },
-		{ "True", "unexpected byte" },
-		{ "nul", "unexpected byte" },
-		{ "\xef\xbb\xbf{}", "unexpected byte" },
-		{ "\v{}", "unexpected byte" },
-		{ "[1,]", "syntax error" },
-		{ "[1 2]", "syntax error" },
-		{ "{\"a\"}", "syntax error" },
-		{ "{a:1}", "unexpected byte" },
-		{ "{\"a\":1,}", "syntax error" },
-		{ "[1}", "syntax error" },
-		{ "[", "syntax error" },
-		{ "]", "syntax error" },
-		{ "// c\n1", "unexpected byte" },
+		{"", "empty"},
+		{"   ", "syntax error"},
+		{"{\"a\":1,\"a\":1}", "duplicate key \"a\""},
+		{"[{\"x\":{\"b\":1,\"c\":2,\"b\":3}}]", "duplicate key \"b\""},
+		{"{\"a\":1,\"\\u0061\":1}", "duplicate key \"a\""},
+		{"{} x", "unexpected byte"},
+		{"{}{}", "trailing bytes"},
+		{"1 2", "trailing bytes"},
+		{"{\"a\":\"x\\u0000y\"}", "\\u0000"},
+		{"{\"a\\u0000\":1}", "\\u0000"},
+		{"\"\xff\"", "invalid UTF-8"},
+		{"\"\xc0\xaf\"", "invalid UTF-8"},
+		{"\"\xed\xa0\x80\"", "invalid UTF-8"},
+		{"\"\xf4\x90\x80\x80\"", "invalid UTF-8"},
+		{"\"\xe2\x82\"", "invalid UTF-8"},
+		{"{\"\x80\":1}", "invalid UTF-8"},
+		{"\"\\ud800\"", "syntax error"},
+		{"\"\\udc00\"", "syntax error"},
+		{"\"a\nb\"", "control byte"},
+		{"\"abc", "ends inside a string"},
+		{"\"\\x\"", "bad escape"},
+		{"\"\\u12g4\"", "bad \\u escape"},
+		{"01", "leading zero"},
+		{"-01", "leading zero"},
+		{"+1", "unexpected byte"},
+		{".5", "unexpected byte"},
+		{"1.", "bad number"},
+		{"1e", "bad number"},
+		{"-", "bad number"},
+		{"1e309", "out of range"},
+		{"NaN", "unexpected byte"},
+		{"Infinity", "unexpected byte"},
+		{"True", "unexpected byte"},
+		{"nul", "unexpected byte"},
+		{"\xef\xbb\xbf{}", "unexpected byte"},
+		{"\v{}", "unexpected byte"},
+		{"[1,]", "syntax error"},
+		{"[1 2]", "syntax error"},
+		{"{\"a\"}", "syntax error"},
+		{"{a:1}", "unexpected byte"},
+		{"{\"a\":1,}", "syntax error"},
+		{"[1}", "syntax error"},
+		{"[", "syntax error"},
+		{"]", "syntax error"},
+		{"// c\n1", "unexpected byte"},
 	};
 
 	(void)state;
@@ -145,8 +145,8 @@ static void test_numbers(void **state)
 					   "\"more\":9007199254740992,\"text\":\"1\","
 					   "\"int64\":9223372036854775807,"
 					   "\"exp\":1234567890123460,\"null\":null}");
-	static const char *const none[] = { "half", "more", "text", "int64", "null", "missing",
-					    "SIZE" };
+	static const char *const none[] = {"half", "more",    "text", "int64",
+					   "null", "missing", "SIZE"};
 	int64_t n = 0;
 
 	(void)state;
@@ -226,8 +226,7 @@ static void test_render(void **state)
 	again = parse(b.data);
 	buf_reset(&b);
 	json_render(json_get(again, "list"), true, &b);
-	assert_string_equal(b.data,
-			    "[\n  \"\xef\xbf\xbdx\",\n  -1,\n  true,\n  null,\n  {}\n]");
+	assert_string_equal(b.data, "[\n  \"\xef\xbf\xbdx\",\n  -1,\n  true,\n  null,\n  {}\n]");
 }
 
 static void test_every_prefix_is_refused(void **state)

@@ -1,231 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Archives as other tools write them, and as nobody should. */
-#include "layers/unpack.h"
+/* OCI archives as other tools write them, and archives as nobody should. */
 #include "tests/archive_box.h"
-
-/* --- docker archives ----------------------------------------------------------------------- */
-
-/* A config for layers with these plain bytes. */
-static void docker_config(const struct buf *layers, size_t count, struct buf *out)
-{
-	auto_(config) struct config c = CONFIG_INIT;
-
-	c.os = "linux";
-	c.architecture = "amd64";
-	for (size_t i = 0; i < count; i++) {
-		struct digest d;
-
-		digest_of(layers[i].data, layers[i].length, &d);
-		config_add_diff_id(&c, &d);
-	}
-	config_render(&c, out);
-}
-
-struct docker {
-	struct maker tar;
-	struct buf layer[2], packed, config;
-	char config_path[DIGEST_HEX_SIZE + 5];
-	struct digest id;
-};
-
-static void docker_begin(struct docker *d)
-{
-	char hex[DIGEST_HEX_SIZE];
-
-	*d = (struct docker){ .layer = { BUF_INIT, BUF_INIT }, .packed = BUF_INIT,
-			      .config = BUF_INIT };
-	make_layer("one", &d->layer[0]);
-	make_layer("two", &d->layer[1]);
-	docker_config(d->layer, 2, &d->config);
-	digest_of(d->config.data, d->config.length, &d->id);
-	snprintf(d->config_path, sizeof(d->config_path), "%s.json", digest_hex(&d->id, hex));
-	maker_begin(&d->tar);
-}
-
-static void docker_manifest(struct docker *d, const char *tags, const char *layers)
-{
-	auto_(buf) struct buf b = BUF_INIT;
-
-	buf_printf(&b, "[{\"Config\":\"%s\",\"RepoTags\":%s,\"Layers\":%s}]", d->config_path, tags,
-		   layers);
-	maker_file(&d->tar, "manifest.json", b.data, b.length);
-}
-
-static void docker_release(struct docker *d)
-{
-	maker_release(&d->tar);
-	buf_release(&d->layer[0]);
-	buf_release(&d->layer[1]);
-	buf_release(&d->packed);
-	buf_release(&d->config);
-}
-DEFINE_CLEANUP_STRUCT(docker, struct docker, docker_release);
-
-static void docker_loads(struct fixture *f, struct docker *d, const char *name)
-{
-	auto_(refs) struct refs loaded = { .item = NULL };
-	auto_(image) struct image image = { .config = CONFIG_INIT };
-	struct error err = ERROR_INIT;
-	struct digest id;
-
-	maker_end(&d->tar);
-	succeed(load(f->to, &d->tar.bytes, NULL, &loaded, &err), &err, "load");
-	assert_int_equal(loaded.count, 1);
-	assert_string_equal(loaded.item[0].name, name);
-	id = verify_image(f->to, &loaded.item[0]);
-	assert_true(digest_equal(&id, &d->id));
-	succeed(image_load(f->to, &loaded.item[0].manifest, UINT64_MAX, &image, &err), &err, "");
-	for (size_t i = 0; i < image.layer_count; i++)
-		succeed(layer_unpack(f->to, &image.layers[i], &err), &err, "unpack");
-}
-
-/* As docker before 25 saved: directories, and a layer that stands once and is linked to. */
-static void test_docker_old(void **state)
-{
-	auto_(docker) struct docker d;
-
-	docker_begin(&d);
-	maker_link(&d.tar, "b/layer.tar", "../a/layer.tar", false);
-	maker_text(&d.tar, "a/VERSION", "1.0");
-	maker_text(&d.tar, "a/json", "{}");
-	maker_file(&d.tar, "./a/layer.tar", d.layer[0].data, d.layer[0].length);
-	maker_file(&d.tar, "c/layer.tar", d.layer[1].data, d.layer[1].length);
-	maker_file(&d.tar, d.config_path, d.config.data, d.config.length);
-	docker_manifest(&d, "[\"busybox:latest\"]", "[\"b/layer.tar\",\"c/layer.tar\"]");
-	maker_text(&d.tar, "repositories", "{\"busybox\":{\"latest\":\"c\"}}");
-	docker_loads(*state, &d, "busybox:latest");
-}
-
-static void test_docker_documents_first(void **state)
-{
-	auto_(docker) struct docker d;
-
-	docker_begin(&d);
-	docker_manifest(&d, "[\"docker.io/library/busybox\"]", "[\"1\",\"./x//2\"]");
-	maker_file(&d.tar, d.config_path, d.config.data, d.config.length);
-	maker_file(&d.tar, "1", d.layer[0].data, d.layer[0].length);
-	maker_file(&d.tar, "x/2", d.layer[1].data, d.layer[1].length);
-	docker_loads(*state, &d, "busybox:latest");
-}
-
-static void test_docker_compressed_layers(void **state)
-{
-	auto_(docker) struct docker d;
-
-	docker_begin(&d);
-	compress_all(COMPRESS_GZIP, &d.layer[0], &d.packed);
-	maker_file(&d.tar, "1.tar.gz", d.packed.data, d.packed.length);
-	buf_reset(&d.packed);
-	compress_all(COMPRESS_ZSTD, &d.layer[1], &d.packed);
-	maker_file(&d.tar, "2.tar.zst", d.packed.data, d.packed.length);
-	maker_file(&d.tar, d.config_path, d.config.data, d.config.length);
-	docker_manifest(&d, "null", "[\"1.tar.gz\",\"2.tar.zst\"]");
-	docker_loads(*state, &d, "");
-}
-
-static void test_docker_hard_link(void **state)
-{
-	auto_(docker) struct docker d;
-
-	docker_begin(&d);
-	maker_file(&d.tar, "a/1.tar", d.layer[0].data, d.layer[0].length);
-	maker_link(&d.tar, "b/1.tar", "a/1.tar", true);
-	maker_file(&d.tar, "2.tar", d.layer[1].data, d.layer[1].length);
-	maker_file(&d.tar, d.config_path, d.config.data, d.config.length);
-	docker_manifest(&d, "[]", "[\"b/1.tar\",\"2.tar\"]");
-	docker_loads(*state, &d, "");
-}
-
-/* As docker 25 and later save: both kinds of documents over one set of plain blobs. */
-static void test_docker_with_index(void **state)
-{
-	struct fixture *f = *state;
-	auto_(docker) struct docker d;
-	auto_(buf) struct buf manifest = BUF_INIT;
-	auto_(buf) struct buf index = BUF_INIT;
-	auto_(refs) struct refs loaded = { .item = NULL };
-	struct error err = ERROR_INIT;
-	struct layer layers[2];
-	struct digest md;
-	char text[DIGEST_TEXT_SIZE];
-
-	docker_begin(&d);
-	for (int i = 0; i < 2; i++) {
-		layers[i] = (struct layer){ .size = d.layer[i].length };
-		maker_blob(&d.tar, d.layer[i].data, d.layer[i].length, &layers[i].blob);
-	}
-	maker_blob(&d.tar, d.config.data, d.config.length, &d.id);
-	manifest_render(&d.id, d.config.length, layers, 2, &manifest);
-	maker_blob(&d.tar, manifest.data, manifest.length, &md);
-	buf_printf(&index,
-		   "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_INDEX "\",\"manifests\":[{"
-		   "\"mediaType\":\"" MEDIA_MANIFEST "\",\"digest\":\"%s\",\"size\":%zu,"
-		   "\"annotations\":{\"io.containerd.image.name\":\"docker.io/library/busybox:1\","
-		   "\"org.opencontainers.image.ref.name\":\"1\"}}]}",
-		   digest_text(&md, text), manifest.length);
-	maker_file(&d.tar, "index.json", index.data, index.length);
-	maker_text(&d.tar, "oci-layout", "{\"imageLayoutVersion\": \"1.0.0\"}");
-	docker_manifest(&d, "[\"other:1\"]", "[\"x\",\"y\"]");
-	maker_end(&d.tar);
-	succeed(load(f->to, &d.tar.bytes, NULL, &loaded, &err), &err, "load");
-	assert_int_equal(loaded.count, 1);
-	assert_string_equal(loaded.item[0].name, "busybox:1");
-	assert_true(digest_equal(&loaded.item[0].manifest, &md));
-	verify_image(f->to, &loaded.item[0]);
-}
-
-static void docker_refused(struct fixture *f, const char *config, const char *tags,
-			   const char *layers, enum error_code code, const char *text)
-{
-	auto_(docker) struct docker d;
-
-	docker_begin(&d);
-	maker_file(&d.tar, "1.tar", d.layer[0].data, d.layer[0].length);
-	maker_file(&d.tar, "2.tar", d.layer[1].data, d.layer[1].length);
-	maker_file(&d.tar, d.config_path, d.config.data, d.config.length);
-	maker_file(&d.tar, "other.json", d.config.data, d.config.length);
-	maker_link(&d.tar, "loop", "loop", false);
-	if (config != NULL)
-		snprintf(d.config_path, sizeof(d.config_path), "%s", config);
-	docker_manifest(&d, tags, layers);
-	maker_end(&d.tar);
-	load_fails(f->to, &d.tar.bytes, code, text);
-}
-
-static void test_docker_refused(void **state)
-{
-	static const char both[] = "[\"1.tar\",\"2.tar\"]";
-	struct fixture *f = *state;
-
-	docker_refused(f, NULL, "null", "[\"1.tar\"]", ERROR_FORMAT, "lists 1 layers, the config 2");
-	docker_refused(f, NULL, "null", "[\"2.tar\",\"1.tar\"]", ERROR_DIGEST, "the config says");
-	docker_refused(f, NULL, "null", "[\"1.tar\",\"3.tar\"]", ERROR_FORMAT, "lacks the layer 3");
-	docker_refused(f, NULL, "null", "[\"1.tar\",\"loop\"]", ERROR_FORMAT, "lacks the layer loop");
-	docker_refused(f, NULL, "null", "[\"1.tar\",\"../2.tar\"]", ERROR_FORMAT, "lacks the layer");
-	docker_refused(f, NULL, "null", "[\"1.tar\",7]", ERROR_FORMAT, "Layers is not a list");
-	docker_refused(f, NULL, "null", "{}", ERROR_FORMAT, "Layers is not a list");
-	docker_refused(f, NULL, "[\"Upper\"]", both, ERROR_FORMAT, "\"Upper\"");
-	docker_refused(f, NULL, "[7]", both, ERROR_FORMAT, "RepoTags is not a list");
-	docker_refused(f, NULL, "\"x\"", both, ERROR_FORMAT, "RepoTags is not a list");
-	docker_refused(f, "none.json", "null", both, ERROR_FORMAT, "lacks the config none.json");
-	docker_refused(f, "1.tar", "null", both, ERROR_FORMAT, "1.tar: image config");
-	docker_refused(f, "/etc/passwd", "null", both, ERROR_FORMAT, "lacks the config");
-}
-
-static void test_docker_config_of_another_digest(void **state)
-{
-	struct fixture *f = *state;
-	auto_(docker) struct docker d;
-
-	docker_begin(&d);
-	maker_file(&d.tar, "1.tar", d.layer[0].data, d.layer[0].length);
-	maker_file(&d.tar, "2.tar", d.layer[1].data, d.layer[1].length);
-	buf_add_char(&d.config, ' ');
-	maker_file(&d.tar, d.config_path, d.config.data, d.config.length);
-	docker_manifest(&d, "null", "[\"1.tar\",\"2.tar\"]");
-	maker_end(&d.tar);
-	load_fails(f->to, &d.tar.bytes, ERROR_DIGEST, "holds content of");
-}
 
 /* --- OCI archives -------------------------------------------------------------------------- */
 
@@ -242,12 +17,12 @@ static void oci_begin(struct oci *o, const char *architecture, bool with_layer)
 	auto_(buf) struct buf layer = BUF_INIT;
 	auto_(buf) struct buf config = BUF_INIT;
 	auto_(buf) struct buf manifest = BUF_INIT;
-	struct layer l = { .compression = COMPRESS_NONE };
+	struct layer l = {.compression = COMPRESS_NONE};
 
 	if (o->tar.w == NULL)
 		maker_begin(&o->tar);
 	make_layer(architecture, &layer);
-	docker_config(&layer, 1, &config);
+	make_config(&layer, 1, &config);
 	l.size = layer.length;
 	digest_of(layer.data, layer.length, &l.blob);
 	if (with_layer)
@@ -287,26 +62,28 @@ static void test_oci_names(void **state)
 	static const struct {
 		const char *notes, *name; /* NULL: refused */
 	} table[] = {
-		{ "", "" },
-		{ ",\"annotations\":{}", "" },
-		{ ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"latest\"}",
-		  "latest:latest" },
-		{ ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"docker.io/a/b:c\"}",
-		  "a/b:c" },
-		{ ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"v1\","
-		  "\"io.containerd.image.name\":\"quay.io/x:v1\"}", "quay.io/x:v1" },
-		{ ",\"annotations\":{\"io.containerd.image.name\":\"docker.io/x@sha256:"
-		  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}", "" },
-		{ ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"Not Valid\"}", NULL },
-		{ ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"../../x\"}", NULL },
-		{ ",\"annotations\":{\"org.opencontainers.image.ref.name\":7}", NULL },
+		{"", ""},
+		{",\"annotations\":{}", ""},
+		{",\"annotations\":{\"org.opencontainers.image.ref.name\":\"latest\"}",
+		 "latest:latest"},
+		{",\"annotations\":{\"org.opencontainers.image.ref.name\":\"docker.io/a/b:c\"}",
+		 "a/b:c"},
+		{",\"annotations\":{\"org.opencontainers.image.ref.name\":\"v1\","
+		 "\"io.containerd.image.name\":\"quay.io/x:v1\"}",
+		 "quay.io/x:v1"},
+		{",\"annotations\":{\"io.containerd.image.name\":\"docker.io/x@sha256:"
+		 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}",
+		 ""},
+		{",\"annotations\":{\"org.opencontainers.image.ref.name\":\"Not Valid\"}", NULL},
+		{",\"annotations\":{\"org.opencontainers.image.ref.name\":\"../../x\"}", NULL},
+		{",\"annotations\":{\"org.opencontainers.image.ref.name\":7}", NULL},
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		auto_(oci) struct oci o = { .manifest_size = 0 };
+		auto_(oci) struct oci o = {.manifest_size = 0};
 		auto_(buf) struct buf entries = BUF_INIT;
-		auto_(refs) struct refs loaded = { .item = NULL };
+		auto_(refs) struct refs loaded = {.item = NULL};
 		struct error err = ERROR_INIT;
 
 		oci_begin(&o, "a", true);
@@ -329,10 +106,10 @@ static void test_oci_names(void **state)
 static void test_oci_platforms(void **state)
 {
 	struct fixture *f = *state;
-	auto_(oci) struct oci o = { .manifest_size = 0 };
+	auto_(oci) struct oci o = {.manifest_size = 0};
 	auto_(buf) struct buf entries = BUF_INIT;
 	auto_(buf) struct buf mine = BUF_INIT;
-	auto_(refs) struct refs loaded = { .item = NULL };
+	auto_(refs) struct refs loaded = {.item = NULL};
 	struct error err = ERROR_INIT;
 	const char *os, *arch, *variant;
 	struct digest host;
@@ -362,7 +139,7 @@ static void test_oci_platforms(void **state)
 static void test_oci_two_of_one_name(void **state)
 {
 	struct fixture *f = *state;
-	auto_(oci) struct oci o = { .manifest_size = 0 };
+	auto_(oci) struct oci o = {.manifest_size = 0};
 	auto_(buf) struct buf entries = BUF_INIT;
 
 	oci_begin(&o, "a", true);
@@ -378,11 +155,11 @@ static void test_oci_two_of_one_name(void **state)
 /* An index inside: kept if everything is there, else replaced by this machine's manifest. */
 static void nested(struct fixture *f, bool other_is_there)
 {
-	auto_(oci) struct oci o = { .manifest_size = 0 };
+	auto_(oci) struct oci o = {.manifest_size = 0};
 	auto_(buf) struct buf entries = BUF_INIT;
 	auto_(buf) struct buf inner = BUF_INIT;
 	auto_(buf) struct buf platform = BUF_INIT;
-	auto_(refs) struct refs loaded = { .item = NULL };
+	auto_(refs) struct refs loaded = {.item = NULL};
 	struct error err = ERROR_INIT;
 	const char *os, *arch, *variant;
 	struct digest host, index;
@@ -422,7 +199,7 @@ static void test_oci_partial_index(void **state)
 static void test_oci_missing_blob(void **state)
 {
 	struct fixture *f = *state;
-	auto_(oci) struct oci o = { .manifest_size = 0 };
+	auto_(oci) struct oci o = {.manifest_size = 0};
 	auto_(buf) struct buf entries = BUF_INIT;
 	char text[DIGEST_TEXT_SIZE];
 
@@ -436,7 +213,7 @@ static void test_oci_missing_blob(void **state)
 static void test_oci_wrong_sizes(void **state)
 {
 	struct fixture *f = *state;
-	auto_(oci) struct oci o = { .manifest_size = 0 };
+	auto_(oci) struct oci o = {.manifest_size = 0};
 	auto_(buf) struct buf entries = BUF_INIT;
 
 	oci_begin(&o, "a", true);
@@ -449,7 +226,7 @@ static void test_oci_wrong_sizes(void **state)
 static void test_oci_wrong_content(void **state)
 {
 	struct fixture *f = *state;
-	auto_(oci) struct oci o = { .manifest_size = 0 };
+	auto_(oci) struct oci o = {.manifest_size = 0};
 	auto_(buf) struct buf entries = BUF_INIT;
 
 	oci_begin(&o, "a", true);
@@ -495,7 +272,7 @@ static void test_documents_refused(void **state)
 
 static void test_no_archive(void **state)
 {
-	static const char *const texts[] = { "", "x", "not an archive at all", "\x1f\x8b\x08" };
+	static const char *const texts[] = {"", "x", "not an archive at all", "\x1f\x8b\x08"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -559,14 +336,6 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_docker_old, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_docker_documents_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_docker_compressed_layers, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_docker_hard_link, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_docker_with_index, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_docker_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_docker_config_of_another_digest, setup,
-						teardown),
 		cmocka_unit_test_setup_teardown(test_oci_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oci_platforms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oci_two_of_one_name, setup, teardown),

@@ -30,30 +30,30 @@ static void canonical_is(const char *text, const char *expected)
 static void test_canonical(void **state)
 {
 	static const char *const table[][2] = {
-		{ "busybox", "busybox:latest" },
-		{ "busybox:latest", "busybox:latest" },
-		{ "docker.io/library/busybox", "busybox:latest" },
-		{ "index.docker.io/library/busybox:1", "busybox:1" },
-		{ "library/busybox", "busybox:latest" },
-		{ "docker.io/busybox", "busybox:latest" },
-		{ "docker.io/user/app:v1.2_3-rc", "user/app:v1.2_3-rc" },
-		{ "library/a/b", "library/a/b:latest" },
-		{ "docker.io/library/a/b", "library/a/b:latest" },
-		{ "quay.io/a/b", "quay.io/a/b:latest" },
-		{ "quay.io/library/b", "quay.io/library/b:latest" },
-		{ "localhost/x", "localhost/x:latest" },
-		{ "localhost:5000/x", "localhost:5000/x:latest" },
-		{ "host:5000", "host:5000" },
-		{ "HOST/x", "HOST/x:latest" },
-		{ "[::1]:5000/a/b:t", "[::1]:5000/a/b:t" },
-		{ "127.0.0.1:80/a", "127.0.0.1:80/a:latest" },
-		{ "a__b/c---d.e_f", "a__b/c---d.e_f:latest" },
-		{ "docker.io/localhost/x", "docker.io/localhost/x:latest" },
-		{ "docker.io/a.b/x", "docker.io/a.b/x:latest" },
-		{ "docker.io/library/localhost", "localhost:latest" },
-		{ "a:_x", "a:_x" },
-		{ "sha256:abcd", "sha256:abcd" },
-		{ "docker.io/" HEX, HEX ":latest" },
+		{"busybox", "busybox:latest"},
+		{"busybox:latest", "busybox:latest"},
+		{"docker.io/library/busybox", "busybox:latest"},
+		{"index.docker.io/library/busybox:1", "busybox:1"},
+		{"library/busybox", "busybox:latest"},
+		{"docker.io/busybox", "busybox:latest"},
+		{"docker.io/user/app:v1.2_3-rc", "user/app:v1.2_3-rc"},
+		{"library/a/b", "library/a/b:latest"},
+		{"docker.io/library/a/b", "library/a/b:latest"},
+		{"quay.io/a/b", "quay.io/a/b:latest"},
+		{"quay.io/library/b", "quay.io/library/b:latest"},
+		{"localhost/x", "localhost/x:latest"},
+		{"localhost:5000/x", "localhost:5000/x:latest"},
+		{"host:5000", "host:5000"},
+		{"HOST/x", "HOST/x:latest"},
+		{"[::1]:5000/a/b:t", "[::1]:5000/a/b:t"},
+		{"127.0.0.1:80/a", "127.0.0.1:80/a:latest"},
+		{"a__b/c---d.e_f", "a__b/c---d.e_f:latest"},
+		{"docker.io/localhost/x", "docker.io/localhost/x:latest"},
+		{"docker.io/a.b/x", "docker.io/a.b/x:latest"},
+		{"docker.io/library/localhost", "localhost:latest"},
+		{"a:_x", "a:_x"},
+		{"sha256:abcd", "sha256:abcd"},
+		{"docker.io/" HEX, HEX ":latest"},
 	};
 
 	(void)state;
@@ -64,47 +64,47 @@ static void test_canonical(void **state)
 static void test_refused(void **state)
 {
 	static const char *const table[][2] = {
-		{ "", "empty" },
-		{ "Busybox", "lower-case" },
-		{ "user/App", "lower-case" },
-		{ "a//b", "lower-case" },
-		{ "/a", "lower-case" },
-		{ "a/", "lower-case" },
-		{ "a_", "lower-case" },
-		{ "-a", "lower-case" },
-		{ "a..b", "lower-case" },
-		{ "a___b", "lower-case" },
-		{ "a b", "lower-case" },
-		{ "../x", "host" },
-		{ "a/../b", "lower-case" },
-		{ "\xc3\xa9", "lower-case" },
-		{ "a:", "tag" },
-		{ "a:.x", "tag" },
-		{ "a:-x", "tag" },
-		{ "a:b/c", "host" },
-		{ "a:x y", "tag" },
-		{ "h:0/a", "host" },
-		{ "h:65536/a", "host" },
-		{ "h:/a", "host" },
-		{ "-h.x/a", "host" },
-		{ "h-.x/a", "host" },
-		{ "h..x/a", "host" },
-		{ "[::1/a", "host" },
-		{ "[]:1/a", "host" },
-		{ "[::1]x/a", "host" },
-		{ HEX, "image ID" },
-		{ "a@sha256:" HEX "0", "after @" },
-		{ "a@sha512:" HEX, "after @" },
-		{ "a@SHA256:" HEX, "after @" },
-		{ "a@", "after @" },
-		{ "@sha256:" HEX, "lower-case" },
-		{ "a@sha256:" HEX "@sha256:" HEX, "after @" },
+		{"", "empty"},
+		{"Busybox", "lower-case"},
+		{"user/App", "lower-case"},
+		{"a//b", "lower-case"},
+		{"/a", "lower-case"},
+		{"a/", "lower-case"},
+		{"a_", "lower-case"},
+		{"-a", "lower-case"},
+		{"a..b", "lower-case"},
+		{"a___b", "lower-case"},
+		{"a b", "lower-case"},
+		{"../x", "host"},
+		{"a/../b", "lower-case"},
+		{"\xc3\xa9", "lower-case"},
+		{"a:", "tag"},
+		{"a:.x", "tag"},
+		{"a:-x", "tag"},
+		{"a:b/c", "host"},
+		{"a:x y", "tag"},
+		{"h:0/a", "host"},
+		{"h:65536/a", "host"},
+		{"h:/a", "host"},
+		{"-h.x/a", "host"},
+		{"h-.x/a", "host"},
+		{"h..x/a", "host"},
+		{"[::1/a", "host"},
+		{"[]:1/a", "host"},
+		{"[::1]x/a", "host"},
+		{HEX, "image ID"},
+		{"a@sha256:" HEX "0", "after @"},
+		{"a@sha512:" HEX, "after @"},
+		{"a@SHA256:" HEX, "after @"},
+		{"a@", "after @"},
+		{"@sha256:" HEX, "lower-case"},
+		{"a@sha256:" HEX "@sha256:" HEX, "after @"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct error err = ERROR_INIT;
-		struct name n = { .repository = NULL };
+		struct name n = {.repository = NULL};
 
 		if (name_parse(table[i][0], &n, &err) == 0)
 			fail_msg("accepted: %s", table[i][0]);
@@ -118,7 +118,7 @@ static void test_refused(void **state)
 static void test_parts(void **state)
 {
 	struct error err = ERROR_INIT;
-	struct name n = { .repository = NULL };
+	struct name n = {.repository = NULL};
 	char hex[DIGEST_HEX_SIZE];
 
 	(void)state;
@@ -143,7 +143,7 @@ static void test_lengths(void **state)
 {
 	auto_(buf) struct buf b = BUF_INIT;
 	struct error err = ERROR_INIT;
-	struct name n = { .repository = NULL };
+	struct name n = {.repository = NULL};
 
 	(void)state;
 	for (int i = 0; i < 255; i++)

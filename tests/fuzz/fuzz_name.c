@@ -34,7 +34,7 @@ static void check_canonical(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_free char *text = xstrndup((const char *)data, size);
-	auto_(name) struct name n = { .repository = NULL };
+	auto_(name) struct name n = {.repository = NULL};
 	struct error err = ERROR_INIT;
 	struct digest d;
 	char out[DIGEST_TEXT_SIZE], when[TIMESTAMP_SIZE];
