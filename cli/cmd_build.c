@@ -255,7 +255,8 @@ static int write_results(struct cli *cli, const struct session *s, const struct 
 		return -1;
 	if (v->metadata != NULL && output_metadata(v->metadata, r, tags, s->tag_count, err) < 0)
 		return -1;
-	if (mode == PROGRESS_QUIET)
+	/* With -o - the standard output is the archive; nothing may follow it. */
+	if (mode == PROGRESS_QUIET && (s->output.dest == NULL || strcmp(s->output.dest, "-") != 0))
 		out_printf(cli->out, "%s\n", digest_text(&r->id, id));
 	return 0;
 }

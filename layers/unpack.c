@@ -24,11 +24,14 @@ static const uint64_t reserve = UINT64_C(64) * 1024 * 1024;
 static int room_in(int dir, uint64_t *room, struct error *err)
 {
 	struct statvfs fs;
+	uint64_t keep;
 
 	if (fstatvfs(dir, &fs) < 0)
 		return error_sys(err, "statvfs");
 	*room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	*room = *room > reserve ? *room - reserve : 0;
+	keep = (uint64_t)fs.f_blocks * fs.f_frsize / 16; /* a small disk is not all reserve */
+	keep = keep < reserve ? keep : reserve;
+	*room = *room > keep ? *room - keep : 0;
 	return 0;
 }
 
