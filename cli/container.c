@@ -204,15 +204,16 @@ int container_prepare(struct container *c, struct store *s, const char *image, c
 	int stage;
 
 	c->store = s;
-	if (open_trees(c, image, err) < 0)
+	/* Made before any job is forked, so that it is this process that removes it. */
+	stage = store_stage(s, err);
+	if (stage < 0 || open_trees(c, image, err) < 0)
 		return -1;
 	root = image_stack(c);
 	if (user == NULL)
 		user = c->image.config.user != NULL ? c->image.config.user : "";
 	if (user_resolve(&root, user, &c->user, err) < 0 || find_cwd(c, &root, cwd, err) < 0)
 		return -1;
-	stage = store_stage(s, err);
-	if (stage < 0 || make_stub(c, &root, stage, err) < 0 || make_etc(c, stage, err) < 0)
+	if (make_stub(c, &root, stage, err) < 0 || make_etc(c, stage, err) < 0)
 		return -1;
 	return read_only ? 0 : make_upper(c, stage, err);
 }
