@@ -113,15 +113,19 @@ static inline void remove_path(int root, const char *path)
 		remove_dir(dir, slash + 1);
 }
 
-/* A random new name beside or below a random old one. */
-static inline char *new_path(struct rng *r, const struct paths *p)
+/* A random new name beside or below a random old one. Never below a symlink: an absolute one leads
+   to the root directory of this machine. */
+static inline char *new_path(struct rng *r, int root, const struct paths *p)
 {
+	struct stat st;
+
 	char name[NAME_MAX + 1];
 	const char *old = p->count > 0 ? p->item[rng_below(r, (unsigned)p->count)] : "";
 	const char *slash = strrchr(old, '/');
 
 	random_filename(r, name);
-	if (rng_below(r, 2) == 0 && *old != '\0')
+	if (rng_below(r, 2) == 0 && *old != '\0' &&
+	    fstatat(root, old, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return xprintf("%s/%s", old, name);
 	return slash != NULL ? xprintf("%.*s/%s", (int)(slash - old), old, name) : xstrdup(name);
 }
@@ -129,12 +133,13 @@ static inline char *new_path(struct rng *r, const struct paths *p)
 /* Changes that leave everything as it is but make overlayfs copy up. */
 static inline void mutate_nothing(struct rng *r, int root, const char *path, const struct stat *st)
 {
-	struct timespec same[2] = { st->st_atim, st->st_mtim };
+	struct timespec same[2] = {st->st_atim, st->st_mtim};
 	int fd;
 
 	switch (rng_below(r, 4)) {
 	case 0:
-		(void)!fchmodat(root, path, st->st_mode & 07777, 0);
+		if (!S_ISLNK(st->st_mode))
+			(void)!fchmodat(root, path, st->st_mode & 07777, 0);
 		break;
 	case 1:
 		(void)!fchownat(root, path, (uid_t)-1, (gid_t)-1, AT_SYMLINK_NOFOLLOW);
@@ -171,7 +176,7 @@ static inline void mutate_file(struct rng *r, int root, const char *path, const 
 		break;
 	case 2: /* same size, same time: only the content tells */
 		if (st->st_size > 0) {
-			struct timespec same[2] = { st->st_atim, st->st_mtim };
+			struct timespec same[2] = {st->st_atim, st->st_mtim};
 
 			assert_int_equal(pwrite(fd, "#", 1, st->st_size / 2), 1);
 			fchmod(fd, st->st_mode & 07777);
@@ -186,13 +191,13 @@ static inline void mutate_file(struct rng *r, int root, const char *path, const 
 /* Whatever cannot be done here is not done: the errors are part of the randomness. */
 static inline void mutate_once(struct rng *r, int root)
 {
-	struct paths p = { NULL, 0 };
+	struct paths p = {NULL, 0};
 	char *fresh, *old;
-	struct stat st = { 0 };
+	struct stat st = {0};
 	int fd;
 
 	paths_collect(&p, root, "");
-	fresh = new_path(r, &p);
+	fresh = new_path(r, root, &p);
 	old = xstrdup(p.count > 0 ? p.item[rng_below(r, (unsigned)p.count)] : "none");
 	fstatat(root, old, &st, AT_SYMLINK_NOFOLLOW);
 	switch (rng_below(r, 14)) {
@@ -221,7 +226,8 @@ static inline void mutate_once(struct rng *r, int root)
 		(void)!linkat(root, old, root, fresh, 0);
 		break;
 	case 6:
-		(void)!fchmodat(root, old, rng_below(r, 010000), 0);
+		if (fstatat(root, old, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode))
+			(void)!fchmodat(root, old, rng_below(r, 010000), 0);
 		break;
 	case 7:
 		(void)!fchownat(root, old, random_id(r), random_id(r), AT_SYMLINK_NOFOLLOW);
@@ -240,7 +246,7 @@ static inline void mutate_once(struct rng *r, int root)
 		}
 		break;
 	case 11: {
-		struct timespec times[2] = { { 0 }, { .tv_sec = random_mtime(r) } };
+		struct timespec times[2] = {{0}, {.tv_sec = random_mtime(r)}};
 
 		utimensat(root, old, times, AT_SYMLINK_NOFOLLOW);
 		break;

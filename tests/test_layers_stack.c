@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layers/stack.h"
 #include "layers/listing.h"
+#include "layers/stack.h"
 #include "tests/layers_overlay.h"
 
 #include <linux/openat2.h>
@@ -35,7 +35,8 @@ static void same_as_mounted(struct scratch *s, const struct stack *stack, int me
 	}
 	/* The ways put together here are sometimes circular, or have a name that is too long. */
 	must(stack_resolve(stack, path, &clean, &err) == 0 || err.code == ERROR_FORMAT ||
-		     err.os == ENAMETOOLONG, &err);
+		     err.os == ENAMETOOLONG,
+	     &err);
 	if (fd >= 0) {
 		auto_fd int again = openat_policy(merged, clean.data, O_PATH | O_NOFOLLOW, 0,
 						  RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
@@ -52,7 +53,7 @@ static char *random_way(struct rng *r, const struct paths *p)
 	auto_(buf) struct buf way = BUF_INIT;
 
 	for (unsigned i = 1 + rng_below(r, 3); i > 0; i--) {
-		static const char *const steps[] = { "/", "..", ".", "", "none", "l" };
+		static const char *const steps[] = {"/", "..", ".", "", "none", "l"};
 
 		buf_add_str(&way, p->count > 0 && rng_below(r, 2)
 					  ? p->item[rng_below(r, (unsigned)p->count)]
@@ -69,7 +70,7 @@ static char *random_way(struct rng *r, const struct paths *p)
 static void add_links(struct rng *r, int root, const struct paths *p)
 {
 	for (int i = 0; i < 4; i++) {
-		auto_free char *at = new_path(r, p);
+		auto_free char *at = new_path(r, root, p);
 		auto_free char *to = random_way(r, p);
 		auto_free char *absolute = xprintf("/%s", to);
 
@@ -85,16 +86,16 @@ static void random_paths_in_random_stacks(void **state)
 		struct rng rng = trial(s, i);
 		auto_fd int base = make_dir(s->dir, "base"), upper = make_dir(s->dir, "upper");
 		auto_fd int top = make_dir(s->dir, "top"), work = make_dir(s->dir, "work");
-		int lowers[3] = { top, upper, base }, merged;
-		struct stack stack = { .trees = lowers, .count = 3 };
-		struct paths p = { NULL, 0 };
+		int lowers[3] = {top, upper, base}, merged;
+		struct stack stack = {.trees = lowers, .count = 3};
+		struct paths p = {NULL, 0};
 
 		random_tree(&rng, base, 2);
 		for (int step = 1; step >= 0; step--) {
-			struct paths have = { NULL, 0 };
+			struct paths have = {NULL, 0};
 
-			merged = overlay_mount(s, lowers + step + 1, (size_t)(2 - step), lowers[step],
-					       work);
+			merged = overlay_mount(s, lowers + step + 1, (size_t)(2 - step),
+					       lowers[step], work);
 			for (unsigned n = rng_below(&rng, 12); n > 0; n--)
 				mutate_once(&rng, merged);
 			paths_collect(&have, merged, "");
@@ -129,8 +130,8 @@ static void open_and_errors(void **state)
 {
 	struct scratch *s = *state;
 	auto_fd int low = make_dir(s->dir, "low"), high = make_dir(s->dir, "high");
-	const int trees[] = { high, low };
-	struct stack stack = { .trees = trees, .count = 2 }, none = { .count = 0 };
+	const int trees[] = {high, low};
+	struct stack stack = {.trees = trees, .count = 2}, none = {.count = 0};
 	auto_(buf) struct buf text = BUF_INIT;
 	struct error err = ERROR_INIT;
 	struct stat st;
@@ -168,8 +169,8 @@ static void a_level_lists_what_is_visible(void **state)
 	struct scratch *s = *state;
 	auto_fd int low = make_dir(s->dir, "low"), high = make_dir(s->dir, "high");
 	auto_fd int low_d = make_dir(low, "d"), high_d = make_dir(high, "d");
-	const int trees[] = { high, low };
-	const struct stack stack = { .trees = trees, .count = 2 };
+	const int trees[] = {high, low};
+	const struct stack stack = {.trees = trees, .count = 2};
 	auto_(listing) struct listing names = LISTING_INIT;
 	struct error err = ERROR_INIT;
 	struct level root, d;
