@@ -28,8 +28,8 @@ struct codec {
 
 	/* Decoding: takes some input, yields at most room bytes. */
 	void *(*decoder)(struct error *err);
-	int (*decode)(void *decoder, struct codec_input *in, void *data, size_t room,
-		      size_t *made, struct error *err);
+	int (*decode)(void *decoder, struct codec_input *in, void *data, size_t room, size_t *made,
+		      struct error *err);
 	/* Whether the input may end here. */
 	bool (*decoder_complete)(const void *decoder);
 	void (*decoder_free)(void *decoder);

@@ -46,10 +46,9 @@ static int by_path(const void *a, const void *b)
 
 struct entry *rows_find(const struct rows *r, const char *path)
 {
-	const struct entry key = { .path = path };
+	const struct entry key = {.path = path};
 
-	return r->count == 0 ? NULL
-			     : bsearch(&key, r->item, r->count, sizeof(*r->item), by_path);
+	return r->count == 0 ? NULL : bsearch(&key, r->item, r->count, sizeof(*r->item), by_path);
 }
 
 /* --- differences --------------------------------------------------------------------------- */
@@ -92,7 +91,7 @@ static bool compare_entries(const struct entry *old, const struct entry *new, un
 {
 	const unsigned metadata = FIELD_MODE | FIELD_OWNER | FIELD_MTIME | FIELD_XATTR;
 
-	*out = (struct change){ .old = old, .new = new };
+	*out = (struct change){.old = old, .new = new};
 	if (old == NULL || new == NULL) {
 		out->kind = old == NULL ? CHANGE_ADDED : CHANGE_REMOVED;
 		return true;

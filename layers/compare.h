@@ -48,13 +48,13 @@ DEFINE_CLEANUP_STRUCT(snapshot, struct snapshot, snapshot_release);
 int snapshot_layer(struct store *s, const struct layer *layer, struct snapshot *out,
 		   struct error *err);
 /* Layers bottom..top merged, whiteouts applied. */
-int snapshot_layers(struct store *s, const struct layer *layers, size_t count,
-		    struct snapshot *out, struct error *err);
+int snapshot_layers(struct store *s, const struct layer *layers, size_t count, struct snapshot *out,
+		    struct error *err);
 /* A directory of the host, at most UNPACK_MAX_DEPTH deep. Sockets are left out, as layers do. */
 int snapshot_directory(int dir, struct snapshot *out, struct error *err);
 /* What `from` looks like after `layer` is applied (takes nothing over; deep copy). */
-int snapshot_apply(const struct snapshot *from, const struct snapshot *layer,
-		   struct snapshot *out, struct error *err);
+int snapshot_apply(const struct snapshot *from, const struct snapshot *layer, struct snapshot *out,
+		   struct error *err);
 
 enum change_kind { CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_REMOVED, CHANGE_METADATA };
 

@@ -12,12 +12,12 @@ static const struct {
 	const char *name, *media_type, *docker_media_type;
 	const struct codec *codec; /* NULL: the bytes as they are */
 } kinds[] = {
-	[COMPRESS_NONE] = { "none", "application/vnd.oci.image.layer.v1.tar",
-			    "application/vnd.docker.image.rootfs.diff.tar", NULL },
-	[COMPRESS_GZIP] = { "gzip", "application/vnd.oci.image.layer.v1.tar+gzip",
-			    "application/vnd.docker.image.rootfs.diff.tar.gzip", &codec_gzip },
-	[COMPRESS_ZSTD] = { "zstd", "application/vnd.oci.image.layer.v1.tar+zstd",
-			    "application/vnd.docker.image.rootfs.diff.tar.zstd", &codec_zstd },
+	[COMPRESS_NONE] = {"none", "application/vnd.oci.image.layer.v1.tar",
+			   "application/vnd.docker.image.rootfs.diff.tar", NULL},
+	[COMPRESS_GZIP] = {"gzip", "application/vnd.oci.image.layer.v1.tar+gzip",
+			   "application/vnd.docker.image.rootfs.diff.tar.gzip", &codec_gzip},
+	[COMPRESS_ZSTD] = {"zstd", "application/vnd.oci.image.layer.v1.tar+zstd",
+			   "application/vnd.docker.image.rootfs.diff.tar.zstd", &codec_zstd},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -157,7 +157,7 @@ struct decompressor *decompressor_new(enum compression c, compress_source *sourc
 	new->decoder = NULL;
 	new->source = source;
 	new->user = user;
-	new->in = (struct codec_input){ .data = new->buffer };
+	new->in = (struct codec_input){.data = new->buffer};
 	new->ended = false;
 	if (new->codec != NULL) {
 		new->decoder = new->codec->decoder(err);

@@ -16,7 +16,7 @@
 
 enum compression { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
 
-const char *compression_name(enum compression c); /* "none", "gzip", "zstd" */
+const char *compression_name(enum compression c);                /* "none", "gzip", "zstd" */
 bool compression_parse(const char *name, enum compression *out); /* also "uncompressed" */
 /* The OCI media type of a layer with this compression, and back (docker media types included). */
 const char *compression_media_type(enum compression c);

@@ -26,8 +26,9 @@ static int chown_failed(const struct extract *x, const struct tar_entry *entry, 
 
 	error_sys(err, "giving it to %u:%u", owner_of(x, entry), group_of(x, entry));
 	if (os == EINVAL)
-		error_hint(err, "this user namespace has no such id; give the user more subordinate "
-				"ids in /etc/subuid and /etc/subgid");
+		error_hint(err,
+			   "this user namespace has no such id; give the user more subordinate "
+			   "ids in /etc/subuid and /etc/subgid");
 	return -1;
 }
 
@@ -50,7 +51,7 @@ static int apply(const struct extract *x, int fd, const struct tar_entry *entry,
 
 static int set_time(int fd, const struct tar_entry *entry, int flags, struct error *err)
 {
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = entry->mtime } };
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = entry->mtime}};
 	int result = flags == 0 ? futimens(fd, times) : utimensat(fd, "", times, flags);
 
 	return result < 0 ? error_sys(err, "setting its time") : 0;
@@ -64,7 +65,8 @@ static int apply_path(const struct extract *x, int fd, const struct tar_entry *e
 
 	if (fchownat(fd, "", owner_of(x, entry), group_of(x, entry), AT_EMPTY_PATH) < 0)
 		return chown_failed(x, entry, err);
-	if (!S_ISLNK(entry->mode) && fchmodat(AT_FDCWD, fd_path(fd, path), entry->mode & 07777, 0) < 0)
+	if (!S_ISLNK(entry->mode) &&
+	    fchmodat(AT_FDCWD, fd_path(fd, path), entry->mode & 07777, 0) < 0)
 		return error_sys(err, "setting its mode");
 	return set_time(fd, entry, AT_EMPTY_PATH, err);
 }
@@ -106,7 +108,8 @@ static int make_file(struct extract *x, int dir, const char *name, const struct 
 		     struct error *err)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL;
-	auto_fd int fd = openat_policy(dir, name, flags, 0600, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	auto_fd int fd =
+		openat_policy(dir, name, flags, 0600, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
 	if (fd < 0 && errno == EEXIST) {
 		if (ladder_clear(x, dir, name, NULL, err) < 0)
@@ -153,8 +156,8 @@ static int create_node(int dir, const char *name, const struct tar_entry *entry)
 	return mknodat(dir, name, (entry->mode & S_IFMT) | 0600, entry->device);
 }
 
-static int make_special(struct extract *x, int dir, const char *name,
-			const struct tar_entry *entry, struct error *err)
+static int make_special(struct extract *x, int dir, const char *name, const struct tar_entry *entry,
+			struct error *err)
 {
 	bool device = S_ISCHR(entry->mode) || S_ISBLK(entry->mode);
 	bool symlink = S_ISLNK(entry->mode);
@@ -183,8 +186,9 @@ static int make_special(struct extract *x, int dir, const char *name,
 	return apply_path(x, fd, entry, err);
 }
 
-/* The target is found by the same rules as any path: component by component, no links (CVE-2025-4330).
-   Without AT_SYMLINK_FOLLOW a link to a symlink is another name of the symlink itself. */
+/* The target is found by the same rules as any path: component by component, no links
+   (CVE-2025-4330). Without AT_SYMLINK_FOLLOW a link to a symlink is another name of the symlink
+   itself. */
 static int make_hard_link(struct extract *x, int dir, const char *name,
 			  const struct tar_entry *entry, struct error *err)
 {
@@ -232,7 +236,7 @@ static int make_directory(struct extract *x, const char *name, const struct tar_
 	if (fd < 0)
 		return -1;
 	x->implied = implied;
-	x->rungs[x->height - 1].mtime = (struct timespec){ .tv_sec = entry->mtime };
+	x->rungs[x->height - 1].mtime = (struct timespec){.tv_sec = entry->mtime};
 	return apply(x, fd, entry, err);
 }
 
@@ -246,7 +250,7 @@ static int take_root(struct extract *x, const struct tar_entry *entry, struct er
 		return 0;
 	if (ladder_descend(x, 1, err) < 0)
 		return -1;
-	x->rungs[0].mtime = (struct timespec){ .tv_sec = entry->mtime };
+	x->rungs[0].mtime = (struct timespec){.tv_sec = entry->mtime};
 	return apply(x, x->rungs[0].fd, entry, err);
 }
 
@@ -280,7 +284,8 @@ static int take_whiteout(struct extract *x, enum whiteout_kind kind, const char 
 	int dir;
 
 	if (!x->options->overlay)
-		return error_set(err, ERROR_FORMAT, "names beginning with " WHITEOUT_PREFIX
+		return error_set(err, ERROR_FORMAT,
+				 "names beginning with " WHITEOUT_PREFIX
 				 " mean removed files and cannot be extracted");
 	if (kind == WHITEOUT_IGNORE)
 		return 0;

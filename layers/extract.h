@@ -3,9 +3,10 @@
  * Private to layers/: entries of a hostile tar become files below one directory. unpack.c reads
  * streams with it.
  *
- * The way from the root to the directory at hand is a ladder of open descriptors, one per component.
- * Entries of a sorted archive climb it step by step; any other order works as well. A directory's
- * time is set when the ladder leaves it, so nothing is deferred and memory does not grow.
+ * The way from the root to the directory at hand is a ladder of open descriptors, one per
+ * component. Entries of a sorted archive climb it step by step; any other order works as well. A
+ * directory's time is set when the ladder leaves it, so nothing is deferred and memory does not
+ * grow.
  */
 #ifndef LAYERS_EXTRACT_H
 #define LAYERS_EXTRACT_H
@@ -55,7 +56,8 @@ int extract_finish(struct extract *x, struct error *err);
 
 /* --- ladder.c ------------------------------------------------------------------------------ */
 
-/* ERROR_FORMAT for names that could mean something else elsewhere, ERROR_LIMIT for too long ones. */
+/* ERROR_FORMAT for names that could mean something else elsewhere, ERROR_LIMIT for too long ones.
+ */
 int parts_parse(struct parts *p, const char *text, struct error *err);
 /* What the whole path says: a whiteout can only be at its end. *name is set for WHITEOUT_HIDE. */
 int parts_classify(const struct parts *p, enum whiteout_kind *kind, const char **name,

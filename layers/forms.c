@@ -75,7 +75,7 @@ int forms_add(struct store *s, const struct layer *layer, struct error *err)
 	    digest_equal(&form->blob, &layer->blob))
 		return 0;
 	forms.plain_size = layer->plain_size;
-	*form = (struct form){ .there = true, .blob = layer->blob, .size = layer->size };
+	*form = (struct form){.there = true, .blob = layer->blob, .size = layer->size};
 	record_addf(&record, "plain", "%" PRIu64, forms.plain_size);
 	for (int c = 0; c < FORMS; c++) {
 		char text[DIGEST_TEXT_SIZE];
@@ -94,8 +94,11 @@ static bool take(struct store *s, const struct forms *forms, enum compression c,
 
 	if (!form->there || !store_has(s, STORE_BLOBS, &form->blob))
 		return false;
-	*out = (struct layer){ .diff_id = *diff_id, .blob = form->blob, .size = form->size,
-			       .plain_size = forms->plain_size, .compression = c };
+	*out = (struct layer){.diff_id = *diff_id,
+			      .blob = form->blob,
+			      .size = form->size,
+			      .plain_size = forms->plain_size,
+			      .compression = c};
 	return true;
 }
 
@@ -103,7 +106,7 @@ int layer_lookup(struct store *s, const struct digest *diff_id, enum compression
 		 struct layer *out, struct error *err)
 {
 	/* When the wanted one is not there: the cheapest to turn into another. */
-	static const enum compression order[] = { COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_GZIP };
+	static const enum compression order[] = {COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_GZIP};
 	char text[DIGEST_TEXT_SIZE];
 	struct forms forms;
 
@@ -130,7 +133,7 @@ int layer_transcode(struct store *s, const struct layer *from, enum compression 
 	auto_(blob_writer) struct blob_writer *to = in == NULL ? NULL : blob_begin(s, err);
 	auto_(compressor) struct compressor *packed = NULL;
 	auto_free char *piece = xmalloc(PIECE);
-	struct layer layer = { .diff_id = from->diff_id, .compression = want };
+	struct layer layer = {.diff_id = from->diff_id, .compression = want};
 	ssize_t n;
 
 	if (to == NULL)

@@ -54,7 +54,7 @@ static int gzip_feed(struct gzip_encoder *e, const void *data, size_t length, in
 	union {
 		const void *read_only;
 		Bytef *for_zlib;
-	} at = { .read_only = data };
+	} at = {.read_only = data};
 	int state;
 
 	e->stream.next_in = at.for_zlib;
@@ -120,14 +120,14 @@ static void *gzip_decoder_new(struct error *err)
 	return d;
 }
 
-static int gzip_decode(void *decoder, struct codec_input *in, void *data, size_t room,
-		       size_t *made, struct error *err)
+static int gzip_decode(void *decoder, struct codec_input *in, void *data, size_t room, size_t *made,
+		       struct error *err)
 {
 	struct gzip_decoder *d = decoder;
 	union {
 		const unsigned char *read_only;
 		Bytef *for_zlib;
-	} at = { .read_only = in->data + in->used };
+	} at = {.read_only = in->data + in->used};
 	int state;
 
 	if (d->complete && in->used == in->size)

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* No mount point lies below a tree that is being filled, and none may be planted. */
-static const uint64_t below = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-			      RESOLVE_NO_XDEV;
+static const uint64_t below =
+	RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 
 enum { IMPLIED_MODE = 0755 };
 
@@ -89,7 +89,7 @@ int ladder_descend(struct extract *x, size_t height, struct error *err)
 {
 	while (x->height > height) {
 		struct rung *rung = &x->rungs[--x->height];
-		struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, rung->mtime };
+		struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, rung->mtime};
 		auto_fd int fd = rung->fd;
 
 		if (futimens(fd, times) < 0)
@@ -122,7 +122,7 @@ int ladder_step(struct extract *x, const char *name, struct error *err)
 {
 	int dir = x->rungs[x->height - 1].fd;
 	auto_fd int fd = openat_policy(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, below);
-	struct timespec mtime = { 0 };
+	struct timespec mtime = {0};
 	bool whiteout = false;
 
 	if (fd >= 0) {

@@ -16,7 +16,7 @@ static int *level_slots(size_t count)
 
 int level_root(const struct stack *s, struct level *out, struct error *err)
 {
-	struct level l = { .trees = level_slots(s->count), .count = 0 };
+	struct level l = {.trees = level_slots(s->count), .count = 0};
 
 	for (; l.count < s->count; l.count++) {
 		l.trees[l.count] = reopen_dir(s->trees[l.count], err);
@@ -34,13 +34,14 @@ void level_release(struct level *l)
 	for (size_t i = 0; i < l->count; i++)
 		close(l->trees[i]);
 	free(l->trees);
-	*l = (struct level){ .trees = NULL, .count = 0 };
+	*l = (struct level){.trees = NULL, .count = 0};
 }
 
 int level_stat(const struct level *l, const char *name, bool userxattr, bool *found,
 	       struct stat *out, int *tree, struct error *err)
 {
-	(void)userxattr; /* a name is hidden by whiteouts alone; opaque marks count for descending */
+	(void)userxattr; /* a name is hidden by whiteouts alone; opaque marks count for descending
+			  */
 	for (size_t i = 0; i < l->count; i++) {
 		struct stat st;
 
@@ -63,7 +64,7 @@ int level_stat(const struct level *l, const char *name, bool userxattr, bool *fo
 int level_enter(const struct level *l, const char *name, bool userxattr, struct level *out,
 		struct error *err)
 {
-	struct level below = { .trees = level_slots(l->count), .count = 0 };
+	struct level below = {.trees = level_slots(l->count), .count = 0};
 	bool opaque = false;
 
 	for (size_t i = 0; i < l->count && !opaque; i++) {

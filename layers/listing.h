@@ -15,11 +15,11 @@ struct listing {
 		const char *name;
 		unsigned char type; /* DT_* */
 		bool hides;         /* for the user of the list */
-	} *item;
+	} * item;
 	size_t count;
 };
 
-#define LISTING_INIT                                                                                 \
+#define LISTING_INIT                                                                               \
 	{                                                                                          \
 		.arena = ARENA_INIT, .item = NULL, .count = 0                                      \
 	}

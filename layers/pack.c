@@ -64,9 +64,9 @@ static int chain_finish(struct chain *c, struct layer *out, struct error *err)
 int layer_pack(int upper, struct store *s, const struct pack_options *options, struct layer *out,
 	       struct error *err)
 {
-	auto_(chain) struct chain chain = { .store = s, .compression = options->compression };
+	auto_(chain) struct chain chain = {.store = s, .compression = options->compression};
 	auto_(tar_writer) struct tar_writer *tar = tar_writer_new(to_chain, &chain);
-	struct layer layer = { .compression = options->compression };
+	struct layer layer = {.compression = options->compression};
 	struct pack_counts counts;
 
 	if (pack_tree(upper, options, tar, &counts, err) < 0)

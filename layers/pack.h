@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An overlay upper directory becomes a layer: a canonical tar stream, hashed, compressed and stored.
+ * An overlay upper directory becomes a layer: a canonical tar, hashed, compressed and stored.
  *
- * Canonical: entries sorted bytewise with parents first; numeric owners, no names; whole-second
- * mtimes, clamped to the epoch if there is one; PAX records only where ustar cannot say it (long
- * names, xattrs, large sizes and ids); xattrs by allow-list (user.*, security.capability,
- * security.ima/evm not; never *.overlay.*), sorted; hard links to the first name; whiteouts as
- * ".wh." files and opaque directories as ".wh..wh..opq"; sockets left out. So equal content gives
- * equal bytes on every machine, and pack(unpack(blob)) == blob.
+ * Canonical: every directory is followed by its content, names sorted bytewise as they stand in the
+ * tar; numeric owners, no names; whole-second mtimes, clamped to the epoch if there is one; pax
+ * records only where ustar cannot say it (long names, xattrs, large or negative numbers); xattrs by
+ * allow-list (user.* but not user.overlay.*, and security.capability), sorted; hard links to the
+ * first name; whiteouts as ".wh." files and opaque directories as ".wh..wh..opq", both with fixed
+ * metadata; sockets left out; two zero blocks at the end and no more padding. So equal content
+ * gives equal bytes on every machine, and pack(unpack(blob)) == blob.
  *
  * Exact: an entry identical to what lies below it (type, mode, owner, size, mtime, xattrs,
- * content) is dropped, a whiteout of nothing is dropped, and an opaque mark is kept only where a
- * directory of that name lies below (HARDENING 4.1).
+ * content) is dropped unless it got a second name, a whiteout of nothing is dropped, and an opaque
+ * mark is kept only where a directory of that name lies below (HARDENING 4.1). The directories on
+ * the way to a change are in the layer even if they did not change, with the metadata that
+ * overlayfs copied up: a layer is used as an overlay lower, where its directories' metadata wins
+ * over those below, so a parent that was left out would show wrong ones.
  */
 #ifndef LAYERS_PACK_H
 #define LAYERS_PACK_H
@@ -28,17 +32,20 @@ struct layer {
 	uint64_t plain_size;   /* of the plain tar */
 	enum compression compression;
 	uint64_t added, modified, removed; /* entries, the opaque ones counted by what they hide */
-	bool empty;            /* nothing changed: no blob was made, the digests are zero */
+	bool empty; /* nothing changed: no blob was made, the digests are zero */
 };
 
 enum entry_change { ENTRY_ADDED, ENTRY_MODIFIED, ENTRY_REMOVED };
 
 struct pack_options {
-	struct stack below;           /* what the upper lay on; count 0 for a base layer */
+	struct stack below; /* what the upper lay on; count 0 for a base layer */
 	enum compression compression;
-	int64_t epoch;                /* clamp later mtimes to this; -1: none */
-	bool keep_root;               /* also emit "./" for the root's own metadata (import) */
-	/* Called for each entry that goes into the layer; may be NULL. path has no leading slash. */
+	int64_t epoch;  /* clamp later mtimes to this; -1: none */
+	bool keep_root; /* also emit "./" for the root's own metadata (import), if
+			   it differs from the root below */
+	/* Called for each change in the order of the tar, not for directories that are only on the
+	   way to one; may be NULL. path has no leading slash. What an opaque directory hides is
+	   reported by the names directly in it. */
 	void (*visit)(void *user, const char *path, enum entry_change change);
 	void *user;
 };

@@ -95,9 +95,12 @@ static int write_frame(struct packer *p, struct frame *f)
 		return fail(p);
 	path = f->up != NULL ? xstrndup(p->path.data, f->path_length) : xstrdup("./");
 	f->written = true;
-	return write_entry(p, &(struct tar_entry){ .path = path, .mode = f->st.st_mode,
-						   .xattrs = xattrs.item,
-						   .xattr_count = xattrs.count }, &f->st);
+	return write_entry(p,
+			   &(struct tar_entry){.path = path,
+					       .mode = f->st.st_mode,
+					       .xattrs = xattrs.item,
+					       .xattr_count = xattrs.count},
+			   &f->st);
 }
 
 /* --- what is gone -------------------------------------------------------------------------- */
@@ -111,8 +114,7 @@ static int write_whiteout(struct packer *p, struct frame *dir, const char *tar_n
 	if (write_frame(p, dir) < 0)
 		return -1;
 	p->counts->empty = false;
-	return tar_write_entry(p->tar, &(struct tar_entry){ .path = path, .mode = S_IFREG },
-			       p->err);
+	return tar_write_entry(p->tar, &(struct tar_entry){.path = path, .mode = S_IFREG}, p->err);
 }
 
 static int pack_removed(struct packer *p, struct frame *dir, const char *tar_name)
@@ -223,8 +225,8 @@ static int pack_file(struct packer *p, struct frame *dir, const char *name, cons
 	p->above.st = *st;
 	opened = open_file(p);
 	fd = p->above.fd;
-	if (opened < 0 || level_stat(&dir->below, name, p->o->below.userxattr, &found,
-				     &p->below.st, &p->below.dir, p->err) < 0)
+	if (opened < 0 || level_stat(&dir->below, name, p->o->below.userxattr, &found, &p->below.st,
+				     &p->below.dir, p->err) < 0)
 		return fail(p);
 	/* Overlayfs breaks hard links when it copies up, so a file with several names in the upper
 	   got one of them in this step. */
@@ -289,7 +291,7 @@ static int enter_directory(struct packer *p, struct frame *f, const char *name)
 
 static int pack_subdirectory(struct packer *p, struct frame *up, const char *name)
 {
-	auto_(frame) struct frame f = { .up = up, .fd = -1, .depth = up->depth + 1 };
+	auto_(frame) struct frame f = {.up = up, .fd = -1, .depth = up->depth + 1};
 
 	f.path_length = p->path.length;
 	if (enter_directory(p, &f, name) < 0)
@@ -320,8 +322,9 @@ static int name_hidden(struct packer *p, const struct frame *f, struct listing *
 			item->name = arena_printf(&list->arena, WHITEOUT_PREFIX "%s", item->name);
 		} else if (strncmp(item->name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0) {
 			error_set(p->err, ERROR_FORMAT,
-				  "%s: a layer cannot hold a file whose name begins with "
-				  WHITEOUT_PREFIX, item->name);
+				  "%s: a layer cannot hold a file whose name begins "
+				  "with " WHITEOUT_PREFIX,
+				  item->name);
 			return error_hint(p->err, "in a layer such a name means that a file was "
 						  "removed (OCI image-spec)");
 		}
@@ -401,14 +404,18 @@ int pack_tree(int upper, const struct pack_options *options, struct tar_writer *
 	      struct pack_counts *counts, struct error *err)
 {
 	auto_(packer) struct packer p = {
-		.o = options, .tar = tar, .counts = counts, .links = LINKS_INIT, .path = BUF_INIT,
-		.above = { .fd = -1, .xattrs = XATTRS_INIT },
-		.below = { .fd = -1, .xattrs = XATTRS_INIT },
+		.o = options,
+		.tar = tar,
+		.counts = counts,
+		.links = LINKS_INIT,
+		.path = BUF_INIT,
+		.above = {.fd = -1, .xattrs = XATTRS_INIT},
+		.below = {.fd = -1, .xattrs = XATTRS_INIT},
 		.err = err,
 	};
-	auto_(frame) struct frame root = { .up = NULL, .fd = -1 };
+	auto_(frame) struct frame root = {.up = NULL, .fd = -1};
 
-	*counts = (struct pack_counts){ .empty = true };
+	*counts = (struct pack_counts){.empty = true};
 	if (enter_root(&p, &root, upper) < 0)
 		return -1;
 	return pack_directory(&p, &root);

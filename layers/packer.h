@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to layers/: the walk of an upper beside what lies below it, writing what differs to a tar.
+ * Private to layers/: the walk of an upper beside what lies below it, writing what differs to a
+ * tar.
  */
 #ifndef LAYERS_PACKER_H
 #define LAYERS_PACKER_H

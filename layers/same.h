@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to layers/: whether a copied-up file still equals the one below it. Overlayfs copies a file
- * up when it is opened for writing, or changed to the mode or owner that it has (HARDENING 4.1).
+ * Private to layers/: whether a copied-up file still equals the one below it. Overlayfs copies a
+ * file up when it is opened for writing, or changed to the mode or owner that it has (HARDENING
+ * 4.1).
  */
 #ifndef LAYERS_SAME_H
 #define LAYERS_SAME_H

@@ -25,8 +25,8 @@ bool path_below(const char *path, const char *directory);
 struct entry *rows_find(const struct rows *r, const char *path);
 
 /* One layer. */
-int rows_of_layer(struct store *s, const struct layer *layer, struct arena *arena,
-		  struct rows *out, struct error *err);
+int rows_of_layer(struct store *s, const struct layer *layer, struct arena *arena, struct rows *out,
+		  struct error *err);
 /* What `from` looks like after `layer`; shares the strings of both. */
 void rows_apply(const struct rows *from, const struct rows *layer, struct rows *out);
 

@@ -21,8 +21,8 @@ static int by_link(const void *a, const void *b)
 	return order != 0 ? order : path_compare(left->entry->path, right->entry->path);
 }
 
-/* When the first name of a file is replaced, its next one becomes the first. kept marks the rows that
-   come from below. */
+/* When the first name of a file is replaced, its next one becomes the first. kept marks the rows
+   that come from below. */
 static void adopt_orphans(struct rows *r, const bool *kept)
 {
 	auto_free struct orphan *orphans = NULL;
@@ -37,15 +37,15 @@ static void adopt_orphans(struct rows *r, const bool *kept)
 		if (first != NULL && kept[first - r->item])
 			continue;
 		orphans = xgrow(orphans, count, sizeof(*orphans));
-		orphans[count++] = (struct orphan){ r->item[i].link, &r->item[i] };
+		orphans[count++] = (struct orphan){r->item[i].link, &r->item[i]};
 	}
 	if (count > 1)
 		qsort(orphans, count, sizeof(*orphans), by_link);
 	for (size_t i = 0, next; i < count; i = next) {
 		struct entry *first = orphans[i].entry;
 
-		for (next = i + 1;
-		     next < count && strcmp(orphans[next].link, orphans[i].link) == 0; next++)
+		for (next = i + 1; next < count && strcmp(orphans[next].link, orphans[i].link) == 0;
+		     next++)
 			orphans[next].entry->link = first->path;
 		first->hard_link = false;
 		first->link = NULL;
@@ -55,7 +55,7 @@ static void adopt_orphans(struct rows *r, const bool *kept)
 /* Where the rows of both sides are merged. */
 struct merge {
 	struct rows *out;
-	bool *kept; /* per row of out: it comes from below */
+	bool *kept;         /* per row of out: it comes from below */
 	const char *hidden; /* nothing below this path is taken from below; NULL: no such path */
 	bool self;          /* nor the path itself */
 };
@@ -94,8 +94,8 @@ static void take_above(struct merge *m, const struct entry *above, const struct 
 void rows_apply(const struct rows *from, const struct rows *layer, struct rows *out)
 {
 	auto_free bool *kept = xcalloc(from->count + layer->count + 1, sizeof(*kept));
-	struct rows rows = { xcalloc(from->count + layer->count + 1, sizeof(*rows.item)), 0 };
-	struct merge m = { .out = &rows, .kept = kept };
+	struct rows rows = {xcalloc(from->count + layer->count + 1, sizeof(*rows.item)), 0};
+	struct merge m = {.out = &rows, .kept = kept};
 	size_t i = 0, j = 0;
 
 	while (i < from->count || j < layer->count) {
@@ -118,7 +118,7 @@ void rows_apply(const struct rows *from, const struct rows *layer, struct rows *
 
 static struct rows rows_of(const struct snapshot *s)
 {
-	return (struct rows){ s->entries, s->count };
+	return (struct rows){s->entries, s->count};
 }
 
 int snapshot_layer(struct store *s, const struct layer *layer, struct snapshot *out,
@@ -130,13 +130,13 @@ int snapshot_layer(struct store *s, const struct layer *layer, struct snapshot *
 
 	if (rows_of_layer(s, layer, &arena, &rows, err) < 0)
 		return error_add(err, "layer %s", digest_text(&layer->diff_id, text));
-	*out = (struct snapshot){ .arena = arena, .entries = rows.item, .count = rows.count };
+	*out = (struct snapshot){.arena = arena, .entries = rows.item, .count = rows.count};
 	arena = (struct arena)ARENA_INIT;
 	return 0;
 }
 
-int snapshot_layers(struct store *s, const struct layer *layers, size_t count,
-		    struct snapshot *out, struct error *err)
+int snapshot_layers(struct store *s, const struct layer *layers, size_t count, struct snapshot *out,
+		    struct error *err)
 {
 	auto_(snapshot) struct snapshot all = SNAPSHOT_INIT;
 	char text[DIGEST_TEXT_SIZE];
@@ -158,8 +158,8 @@ int snapshot_layers(struct store *s, const struct layer *layers, size_t count,
 	return 0;
 }
 
-int snapshot_apply(const struct snapshot *from, const struct snapshot *layer,
-		   struct snapshot *out, struct error *err)
+int snapshot_apply(const struct snapshot *from, const struct snapshot *layer, struct snapshot *out,
+		   struct error *err)
 {
 	const struct rows below = rows_of(from), above = rows_of(layer);
 	struct snapshot copy = SNAPSHOT_INIT;

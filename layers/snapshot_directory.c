@@ -145,8 +145,12 @@ int snapshot_directory(int dir, struct snapshot *out, struct error *err)
 {
 	auto_(snapshot) struct snapshot s = SNAPSHOT_INIT;
 	auto_(host_walk) struct host_walk w = {
-		.out = &s, .links = LINKS_INIT, .xattrs = XATTRS_INIT, .path = BUF_INIT,
-		.piece = xmalloc(PIECE), .err = err,
+		.out = &s,
+		.links = LINKS_INIT,
+		.xattrs = XATTRS_INIT,
+		.path = BUF_INIT,
+		.piece = xmalloc(PIECE),
+		.err = err,
 	};
 
 	/* Each directory sorted, and followed by its content: that is the order of paths. */

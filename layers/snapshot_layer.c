@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A layer's tar as sorted rows. Entries may come in any order and more than once; what is left at the
- * end is what layer_unpack() would have made.
+ * A layer's tar as sorted rows. Entries may come in any order and more than once; what is left at
+ * the end is what layer_unpack() would have made.
  */
 #include "layers/snapshot.h"
 
@@ -126,7 +126,7 @@ static int take_link(struct loader *l, const struct tar_entry *from, struct entr
 
 static int take_entry(struct loader *l, const struct tar_entry *from, struct error *err)
 {
-	struct item item = { .number = l->count };
+	struct item item = {.number = l->count};
 	struct entry *to = &item.entry;
 	const char *name = NULL;
 	size_t parts;
@@ -172,7 +172,7 @@ static int by_path_and_number(const void *a, const void *b)
 
 static struct entry implied_directory(const char *path)
 {
-	return (struct entry){ .path = path, .mode = S_IFDIR | 0755, .implied = true };
+	return (struct entry){.path = path, .mode = S_IFDIR | 0755, .implied = true};
 }
 
 /* One item per path: the last real entry, with what the whiteouts of that name mean for it. */
@@ -250,7 +250,8 @@ static void add_implied(struct loader *l, struct rows *out)
 		     slash = strchr(slash + 1, '/')) {
 			const char *parent;
 
-			/* In this order a directory is there if it is on the way to the last path. */
+			/* In this order a directory is there if it is on the way to the last path.
+			 */
 			if (strncmp(path, last, (size_t)(slash - path)) == 0 &&
 			    (last[slash - path] == '/' || last[slash - path] == '\0'))
 				continue;
@@ -277,8 +278,10 @@ static int resolve_links(struct rows *r, struct error *err)
 		for (int hops = 0; target != NULL && target->hard_link; hops++)
 			target = hops < UNPACK_MAX_DEPTH ? rows_find(r, target->link) : NULL;
 		if (target == NULL || S_ISDIR(target->mode) || target->whiteout)
-			return error_set(err, ERROR_FORMAT, "%s: a hard link to %s, which the layer "
-					 "does not have", e->path, e->link);
+			return error_set(err, ERROR_FORMAT,
+					 "%s: a hard link to %s, which the layer "
+					 "does not have",
+					 e->path, e->link);
 		path = e->path;
 		*e = *target;
 		e->path = path;
@@ -291,15 +294,15 @@ static int resolve_links(struct rows *r, struct error *err)
 	return 0;
 }
 
-int rows_of_layer(struct store *s, const struct layer *layer, struct arena *arena,
-		  struct rows *out, struct error *err)
+int rows_of_layer(struct store *s, const struct layer *layer, struct arena *arena, struct rows *out,
+		  struct error *err)
 {
 	auto_(layer_stream) struct layer_stream *plain = layer_stream_open(s, layer, err);
 	auto_(tar_reader) struct tar_reader *tar =
 		plain == NULL ? NULL : tar_reader_new(layer_stream_read, plain, err);
-	auto_(loader) struct loader l = { .tar = tar, .arena = arena };
+	auto_(loader) struct loader l = {.tar = tar, .arena = arena};
 	struct tar_entry entry;
-	struct rows rows = { NULL, 0 };
+	struct rows rows = {NULL, 0};
 	int more;
 
 	if (tar == NULL)

@@ -17,8 +17,8 @@ static const uint64_t inside = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_N
 
 /* One directory of the way: which trees take part in it. */
 struct place {
-	size_t length;  /* of the path up to here */
-	size_t *trees;  /* indices into the stack, the top first */
+	size_t length; /* of the path up to here */
+	size_t *trees; /* indices into the stack, the top first */
 	size_t count;
 };
 
@@ -65,7 +65,7 @@ static void walk_begin(struct walk *w, const struct stack *s, const char *path)
 {
 	struct place *root;
 
-	*w = (struct walk){ .stack = s, .path = BUF_INIT, .rest = BUF_INIT };
+	*w = (struct walk){.stack = s, .path = BUF_INIT, .rest = BUF_INIT};
 	buf_add_str(&w->rest, path);
 	root = walk_push(w);
 	for (size_t i = 0; i < s->count; i++)
@@ -82,8 +82,7 @@ static bool walk_next(struct walk *w, struct buf *name)
 	buf_add(name, w->rest.data + skip, length);
 	if (length == 0)
 		return false;
-	memmove(w->rest.data, w->rest.data + skip + length,
-		w->rest.length - skip - length + 1);
+	memmove(w->rest.data, w->rest.data + skip + length, w->rest.length - skip - length + 1);
 	buf_truncate(&w->rest, w->rest.length - skip - length);
 	return true;
 }
@@ -219,8 +218,8 @@ static int walk_run(struct walk *w, bool follow, bool *found, struct stat *out, 
 	return 0;
 }
 
-int stack_stat(const struct stack *s, const char *path, bool follow, struct stat *out,
-	       size_t *tree, struct error *err)
+int stack_stat(const struct stack *s, const char *path, bool follow, struct stat *out, size_t *tree,
+	       struct error *err)
 {
 	auto_(walk) struct walk w;
 	struct stat st;

@@ -26,8 +26,8 @@ struct stack {
 /* Finds path (relative or absolute, "..", symlinks resolved inside the root; at most 40 of them).
    With follow false a symlink at the end is the result itself. On success *out is its stat and
    *tree the index of the tree it comes from. ERROR_NOT_FOUND if it does not exist. */
-int stack_stat(const struct stack *s, const char *path, bool follow, struct stat *out,
-	       size_t *tree, struct error *err);
+int stack_stat(const struct stack *s, const char *path, bool follow, struct stat *out, size_t *tree,
+	       struct error *err);
 
 /* The path with every symlink resolved, absolute and clean; components that do not exist are kept
    as written. */

@@ -50,7 +50,8 @@ ssize_t layer_stream_read(void *user, void *data, size_t room, struct error *err
 	hasher_free(l->hasher);
 	l->hasher = NULL;
 	if (!digest_equal(&is, &l->diff_id))
-		return error_set(err, ERROR_DIGEST, "the content does not match the layer's diff id");
+		return error_set(err, ERROR_DIGEST,
+				 "the content does not match the layer's diff id");
 	return 0;
 }
 

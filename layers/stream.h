@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to layers/: the plain tar of a stored layer, verified while it is read: the blob's size and
- * digest, and at its end the diff id.
+ * Private to layers/: the plain tar of a stored layer, verified while it is read: the blob's size
+ * and digest, and at its end the diff id.
  */
 #ifndef LAYERS_STREAM_H
 #define LAYERS_STREAM_H

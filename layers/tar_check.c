@@ -6,9 +6,15 @@
 
 enum {
 	/* Offsets in a header block. */
-	AT_SIZE = 124, AT_MTIME = 136, AT_CHECKSUM = 148, AT_TYPE = 156, AT_SPARSE_MORE = 482,
+	AT_SIZE = 124,
+	AT_MTIME = 136,
+	AT_CHECKSUM = 148,
+	AT_TYPE = 156,
+	AT_SPARSE_MORE = 482,
 	AT_SPARSE_MAP_MORE = 504,
-	AT_MODE = 100, AT_UID = 108, AT_GID = 116,
+	AT_MODE = 100,
+	AT_UID = 108,
+	AT_GID = 116,
 	MAX_DIGITS = 18, /* of a decimal number that fits 63 bits for certain */
 	MAX_COMMENT = 64 * 1024,
 };
@@ -237,7 +243,8 @@ static void pass_content(struct tar_check *c, uint64_t size)
 static int begin_entry(struct tar_check *c, char type, int64_t size, struct error *err)
 {
 	if (c->pax_size >= 0 && c->pax_size != size) {
-		/* The writer had to leave the ustar field wrong only if the size cannot be there. */
+		/* The writer had to leave the ustar field wrong only if the size cannot be there.
+		 */
 		if (c->pax_size <= ustar_max_size)
 			return bad(c, err, "a size that differs between header and pax record");
 		size = c->pax_size;

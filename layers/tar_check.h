@@ -16,12 +16,12 @@ struct tar_check {
 	uint64_t entries; /* real ones, whose headers were complete */
 	uint64_t skip;    /* content and padding still to pass */
 	uint64_t body_left;
-	struct buf body;  /* of an extension header */
-	char extension;   /* its type */
+	struct buf body;                /* of an extension header */
+	char extension;                 /* its type */
 	bool pax, long_name, long_link; /* seen before the coming entry */
-	bool sparse_map;  /* the next block continues an old GNU sparse map */
-	bool ended;       /* a zero block was seen */
-	int64_t pax_size; /* -1: none */
+	bool sparse_map;                /* the next block continues an old GNU sparse map */
+	bool ended;                     /* a zero block was seen */
+	int64_t pax_size;               /* -1: none */
 	uint64_t sparse_size;
 	size_t filled;
 	unsigned char block[TAR_BLOCK];

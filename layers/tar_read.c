@@ -130,8 +130,9 @@ static int take_entry(struct tar_reader *r, struct archive_entry *entry, struct 
 		return error_set(err, ERROR_FORMAT, "not a valid tar: an entry without a name");
 	/* (uid_t)-1 means "do not change" to chown. */
 	if (uid < 0 || gid < 0 || uid >= UINT32_MAX || gid >= UINT32_MAX)
-		return error_set(err, ERROR_FORMAT, "%s: owner %" PRId64 ":%" PRId64
-				 " is out of range", path, uid, gid);
+		return error_set(err, ERROR_FORMAT,
+				 "%s: owner %" PRId64 ":%" PRId64 " is out of range", path, uid,
+				 gid);
 	*out = (struct tar_entry){
 		.path = path,
 		.link = hard_link != NULL ? hard_link : archive_entry_symlink(entry),
@@ -163,7 +164,8 @@ static int finish(struct tar_reader *r, struct error *err)
 	if (r->check.entries != r->entries)
 		return error_set(err, ERROR_FORMAT,
 				 "not a valid tar: %" PRIu64 " or %" PRIu64 " entries, depending "
-				 "on how it is read", r->check.entries, r->entries);
+				 "on how it is read",
+				 r->check.entries, r->entries);
 	return 0;
 }
 
@@ -225,7 +227,8 @@ struct tar_filter *tar_filter_new(int fd, struct error *err)
 	    !enable(f->archive, archive_read_support_filter_bzip2) ||
 	    !enable(f->archive, archive_read_support_filter_xz) ||
 	    !enable(f->archive, archive_read_support_filter_zstd)) {
-		error_set(err, ERROR_IO, "this libarchive has no gzip, bzip2, xz and zstd built in");
+		error_set(err, ERROR_IO,
+			  "this libarchive has no gzip, bzip2, xz and zstd built in");
 		return NULL;
 	}
 	archive_read_support_format_raw(f->archive);

@@ -223,7 +223,8 @@ static int check_entry(const struct tar_entry *entry, struct error *err)
 		if (strchr(x->name, '=') != NULL)
 			return error_set(err, ERROR_FORMAT,
 					 "%s: the extended attribute %s has '=' in its name, which "
-					 "tar cannot express", entry->path, x->name);
+					 "tar cannot express",
+					 entry->path, x->name);
 		if (x->size > TAR_MAX_XATTR || total > TAR_MAX_XATTRS)
 			return error_set(err, ERROR_LIMIT,
 					 "%s: more than %d bytes of extended attributes",
@@ -252,8 +253,8 @@ int tar_write_entry(struct tar_writer *w, const struct tar_entry *entry, struct 
 	octal(h.minor, sizeof(h.minor), device ? minor(entry->device) : 0);
 	/* In the order of the keys. */
 	for (size_t i = 0; i < entry->xattr_count; i++)
-		pax_record(&w->pax, "SCHILY.xattr.", entry->xattrs[i].name,
-			   entry->xattrs[i].value, entry->xattrs[i].size);
+		pax_record(&w->pax, "SCHILY.xattr.", entry->xattrs[i].name, entry->xattrs[i].value,
+			   entry->xattrs[i].size);
 	number(h.gid, sizeof(h.gid), entry->gid, &w->pax, "gid");
 	if (entry->link != NULL) {
 		size_t length = strlen(entry->link);
@@ -284,7 +285,8 @@ int tar_write_content(struct tar_writer *w, int fd, uint64_t size, struct error 
 		if (n < 0)
 			return error_sys(err, "reading");
 		if (n == 0)
-			return error_set(err, ERROR_IO, "the file became shorter while it was read");
+			return error_set(err, ERROR_IO,
+					 "the file became shorter while it was read");
 		w->used += (size_t)n;
 		w->size += (uint64_t)n;
 		size -= (uint64_t)n;

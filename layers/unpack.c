@@ -52,7 +52,7 @@ static int extract_all(struct extract *x, struct error *err)
 
 static int write_meta(int dir, int fs, const struct extract *x, struct error *err)
 {
-	struct tree_size size = { .entries = x->entries, .bytes = x->bytes };
+	struct tree_size size = {.entries = x->entries, .bytes = x->bytes};
 	auto_(record) struct record meta = RECORD_INIT;
 	auto_(buf) struct buf text = BUF_INIT;
 
@@ -68,14 +68,17 @@ static int write_meta(int dir, int fs, const struct extract *x, struct error *er
 static int unpack_into(struct store *s, const struct layer *layer, int dir, struct error *err)
 {
 	struct unpack_options options = {
-		.userxattr = store_userxattr(s), .overlay = true, .owner = -1, .group = -1,
+		.userxattr = store_userxattr(s),
+		.overlay = true,
+		.owner = -1,
+		.group = -1,
 		/* Nobody in a user namespace can make devices; docker and podman leave them out. */
 		.strip_special = store_userxattr(s),
 	};
 	auto_(layer_stream) struct layer_stream *plain = NULL;
 	auto_(tar_reader) struct tar_reader *tar = NULL;
-	auto_(extract) struct extract x = { 0 };
-	const struct timespec never[2] = { { 0 }, { 0 } };
+	auto_(extract) struct extract x = {0};
+	const struct timespec never[2] = {{0}, {0}};
 	auto_fd int fs = mkdir_child(dir, "fs", 0755, err);
 
 	if (fs < 0)
@@ -86,8 +89,7 @@ static int unpack_into(struct store *s, const struct layer *layer, int dir, stru
 	if (plain == NULL)
 		return -1;
 	tar = tar_reader_new(layer_stream_read, plain, err);
-	if (tar == NULL || extract_init(&x, fs, &options, tar, err) < 0 ||
-	    extract_all(&x, err) < 0)
+	if (tar == NULL || extract_init(&x, fs, &options, tar, err) < 0 || extract_all(&x, err) < 0)
 		return -1;
 	return write_meta(dir, fs, &x, err);
 }
@@ -123,7 +125,7 @@ int archive_extract(int fd, int target, const struct unpack_options *options, ui
 {
 	auto_(tar_filter) struct tar_filter *filter = tar_filter_new(fd, err);
 	auto_(tar_reader) struct tar_reader *tar = NULL;
-	auto_(extract) struct extract x = { 0 };
+	auto_(extract) struct extract x = {0};
 
 	if (filter == NULL)
 		return -1;

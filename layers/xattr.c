@@ -100,7 +100,7 @@ int xattrs_read(int fd, struct xattrs *out, struct error *err)
 					 "more than %d bytes of extended attributes",
 					 TAR_MAX_XATTRS);
 		out->item = xgrow(out->item, out->count, sizeof(*out->item));
-		out->item[out->count++] = (struct tar_xattr){ .name = name, .size = size };
+		out->item[out->count++] = (struct tar_xattr){.name = name, .size = size};
 	}
 	/* Only now, because values may have moved while they were read. */
 	for (size_t i = 0; i < out->count; at += out->item[i++].size)

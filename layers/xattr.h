@@ -2,8 +2,9 @@
 /*
  * Private to layers/: the extended attributes that belong to a layer.
  *
- * Allowed are user.* without user.overlay.*, and security.capability. Everything else says something
- * about the machine (SELinux, IMA) or would steer overlayfs (HARDENING 2.1 A11, 2.2 O1, O4).
+ * Allowed are user.* without user.overlay.*, and security.capability. Everything else says
+ * something about the machine (SELinux, IMA) or would steer overlayfs (HARDENING 2.1 A11, 2.2 O1,
+ * O4).
  */
 #ifndef LAYERS_XATTR_H
 #define LAYERS_XATTR_H

@@ -97,11 +97,11 @@ static void *zstd_encoder_new(struct error *err)
 static int zstd_feed(struct zstd_encoder *e, const void *data, size_t length,
 		     ZSTD_EndDirective directive, const struct codec_output *to, struct error *err)
 {
-	ZSTD_inBuffer in = { data, length, 0 };
+	ZSTD_inBuffer in = {data, length, 0};
 	bool done = false;
 
 	while (!done) {
-		ZSTD_outBuffer out = { e->output, sizeof(e->output), 0 };
+		ZSTD_outBuffer out = {e->output, sizeof(e->output), 0};
 		size_t left = ZSTD_compressStream2(e->context, &out, &in, directive);
 
 		if (ZSTD_isError(left))
@@ -159,8 +159,8 @@ static void *zstd_decoder_new(struct error *err)
 	struct zstd_decoder *d = xcalloc(1, sizeof(*d));
 
 	d->context = ZSTD_createDCtx();
-	if (d->context == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(
-					  d->context, ZSTD_d_windowLogMax, MAX_WINDOW_LOG))) {
+	if (d->context == NULL ||
+	    ZSTD_isError(ZSTD_DCtx_setParameter(d->context, ZSTD_d_windowLogMax, MAX_WINDOW_LOG))) {
 		zstd_decoder_free(d);
 		error_set(err, ERROR_IO, "setting up decompression: out of memory");
 		return NULL;
@@ -168,12 +168,12 @@ static void *zstd_decoder_new(struct error *err)
 	return d;
 }
 
-static int zstd_decode(void *decoder, struct codec_input *in, void *data, size_t room,
-		       size_t *made, struct error *err)
+static int zstd_decode(void *decoder, struct codec_input *in, void *data, size_t room, size_t *made,
+		       struct error *err)
 {
 	struct zstd_decoder *d = decoder;
-	ZSTD_inBuffer from = { in->data, in->size, in->used };
-	ZSTD_outBuffer to = { data, room, 0 };
+	ZSTD_inBuffer from = {in->data, in->size, in->used};
+	ZSTD_outBuffer to = {data, room, 0};
 	size_t left;
 
 	/* Between frames an empty call would begin a new one. */

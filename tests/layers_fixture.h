@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of layers/ share: a scratch directory with a store, a seeded random, random trees,
- * and a dump of a tree as text, made without the code under test.
+ * What the tests of layers/ share: a scratch directory with a store, a seeded random, random trees.
  */
 #ifndef TESTS_LAYERS_FIXTURE_H
 #define TESTS_LAYERS_FIXTURE_H
@@ -10,6 +9,7 @@
 #include "common/fd.h"
 #include "layers/pack.h"
 #include "layers/unpack.h"
+#include "tests/layers_dump.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,33 +30,33 @@ struct scratch {
 	uint64_t seed; /* of the trial under way; told at the end of the test */
 };
 
-static inline void must(bool good, const struct error *err)
+/* A new store in place of the old one, if any. */
+static inline bool scratch_renew(struct scratch *s)
 {
-	char text[2048];
+	struct error err = ERROR_INIT;
+	auto_fd int root = -1;
 
-	if (good)
-		return;
-	error_format(err, text, sizeof(text));
-	fail_msg("%s", text);
+	store_close(s->store);
+	s->store = NULL;
+	if (remove_tree(s->dir, "store", &err) < 0)
+		return false;
+	root = mkdir_child(s->dir, "store", 0700, &err);
+	s->store = root < 0 ? NULL : store_open(root, STORE_CREATE, &err);
+	if (s->store == NULL)
+		error_print(&err, stderr, true);
+	return s->store != NULL;
 }
 
 static inline int scratch_open_in(void **state, const char *parent)
 {
 	struct scratch *s = xcalloc(1, sizeof(*s));
-	struct error err = ERROR_INIT;
-	int root;
 
 	snprintf(s->path, sizeof(s->path), "%s/varve-test-XXXXXX", parent);
 	if (mkdtemp(s->path) == NULL)
 		return -1;
 	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	root = mkdir_child(s->dir, "store", 0700, &err);
-	s->store = store_open(root, STORE_CREATE, &err);
-	close(root);
-	if (s->store == NULL) {
-		error_print(&err, stderr, true);
+	if (!scratch_renew(s))
 		return -1;
-	}
 	*state = s;
 	return 0;
 }
@@ -123,7 +123,7 @@ static inline void put_text(int dir, const char *name, const char *text)
 
 static inline void set_mtime(int dir, const char *name, int64_t seconds)
 {
-	struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
+	struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
 
 	assert_int_equal(utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW), 0);
 }
@@ -165,8 +165,12 @@ static inline uint64_t first_seed(void)
 
 static inline struct rng trial(struct scratch *s, int number)
 {
+	enum { RENEW_EVERY = 100 }; /* so that long runs do not fill the disk */
+
 	s->seed = first_seed() + (uint64_t)number;
-	return (struct rng){ s->seed };
+	if (number > 0 && number % RENEW_EVERY == 0)
+		assert_true(scratch_renew(s));
+	return (struct rng){s->seed};
 }
 
 static inline void random_bytes(struct rng *r, unsigned char *out, size_t size)
@@ -180,7 +184,7 @@ static inline void random_bytes(struct rng *r, unsigned char *out, size_t size)
 /* Any bytes but NUL and '/'; some as long as a name can be. Never ".wh." at the start. */
 static inline void random_filename(struct rng *r, char out[NAME_MAX + 1])
 {
-	static const unsigned lengths[] = { 1, 1, 2, 3, 8, 20, 60, 99, 100, 101, 200, 255 };
+	static const unsigned lengths[] = {1, 1, 2, 3, 8, 20, 60, 99, 100, 101, 200, 255};
 	unsigned length = lengths[rng_below(r, sizeof(lengths) / sizeof(lengths[0]))];
 	bool odd = rng_below(r, 4) == 0;
 
@@ -197,15 +201,15 @@ static inline void random_filename(struct rng *r, char out[NAME_MAX + 1])
 
 static inline int64_t random_mtime(struct rng *r)
 {
-	static const int64_t times[] = { 0, 1, -1, -1000000000, 1000000000, 1700000000,
-					 8589934592, 4294967296 };
+	static const int64_t times[] = {0,          1,          -1,         -1000000000,
+					1000000000, 1700000000, 8589934592, 4294967296};
 
 	return times[rng_below(r, sizeof(times) / sizeof(times[0]))];
 }
 
 static inline uid_t random_id(struct rng *r)
 {
-	static const uid_t ids[] = { 0, 0, 0, 1, 1000, 65534, 2097151, 2097152, 4294967294U };
+	static const uid_t ids[] = {0, 0, 0, 1, 1000, 65534, 2097151, 2097152, 4294967294U};
 
 	return ids[rng_below(r, sizeof(ids) / sizeof(ids[0]))];
 }
@@ -213,7 +217,7 @@ static inline uid_t random_id(struct rng *r)
 static inline void random_xattrs(struct rng *r, int fd, bool regular)
 {
 	/* VFS_CAP_REVISION_2 with CAP_NET_BIND_SERVICE */
-	static const unsigned char capability[20] = { 1, 0, 0, 2, 0, 4 };
+	static const unsigned char capability[20] = {1, 0, 0, 2, 0, 4};
 	unsigned char value[300];
 
 	for (unsigned i = rng_below(r, 3); i > 0; i--) {
@@ -230,7 +234,7 @@ static inline void random_xattrs(struct rng *r, int fd, bool regular)
 
 static inline void random_file(struct rng *r, int dir, const char *name)
 {
-	static const unsigned sizes[] = { 0, 1, 511, 512, 513, 4096, 70000, 300000 };
+	static const unsigned sizes[] = {0, 1, 511, 512, 513, 4096, 70000, 300000};
 	unsigned size = sizes[rng_below(r, rng_below(r, 4) == 0 ? 8 : 6)];
 	auto_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	auto_free unsigned char *data = xmalloc(size + 1);
@@ -249,7 +253,8 @@ static inline void random_file(struct rng *r, int dir, const char *name)
 	assert_int_equal(fchmod(fd, rng_below(r, 010000)), 0);
 }
 
-/* One new entry; names that exist already are left alone. Returns a directory's descriptor or -1. */
+/* One new entry; names that exist already are left alone. The descriptor of a new directory, or
+   -1. */
 static inline int random_entry(struct rng *r, int dir, const char *name)
 {
 	struct stat st;
@@ -276,8 +281,8 @@ static inline int random_entry(struct rng *r, int dir, const char *name)
 
 		random_filename(r, target);
 		assert_int_equal(symlinkat(target, dir, name), 0);
-		assert_int_equal(fchownat(dir, name, random_id(r), random_id(r),
-					  AT_SYMLINK_NOFOLLOW), 0);
+		assert_int_equal(
+			fchownat(dir, name, random_id(r), random_id(r), AT_SYMLINK_NOFOLLOW), 0);
 		break;
 	}
 	case 5:
@@ -285,18 +290,14 @@ static inline int random_entry(struct rng *r, int dir, const char *name)
 		break;
 	case 6:
 		assert_int_equal(mknodat(dir, name, (rng_below(r, 2) ? S_IFCHR : S_IFBLK) | 0600,
-					 makedev(1 + rng_below(r, 300), rng_below(r, 70000))), 0);
+					 makedev(1 + rng_below(r, 300), rng_below(r, 70000))),
+				 0);
 		break;
 	default:
 		random_file(r, dir, name);
 	}
 	set_mtime(dir, name, random_mtime(r));
 	return -1;
-}
-
-static inline int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* A hard link to some file of dir; which one does not depend on the order of its names. */
@@ -344,153 +345,11 @@ static inline void random_tree(struct rng *r, int dir, int depth)
 		random_link(r, dir, dir);
 }
 
-/* --- a tree as text ------------------------------------------------------------------------ */
-
-static inline void dump_hex(struct buf *out, const void *data, size_t size)
-{
-	const unsigned char *byte = data;
-
-	for (size_t i = 0; i < size; i++)
-		buf_printf(out, byte[i] > ' ' && byte[i] < 0x7f && byte[i] != '%' ? "%c" : "%%%02x",
-			   byte[i]);
-}
-
-static inline void dump_xattrs(struct buf *out, int dir, const char *name)
-{
-	char list[65536], value[65536], path[PATH_MAX];
-	const char *names[500];
-	size_t count = 0;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
-	n = llistxattr(path, list, sizeof(list));
-	for (char *at = list; n > 0 && at < list + n; at += strlen(at) + 1)
-		if (strstr(at, ".overlay.") == NULL && count < 500)
-			names[count++] = at;
-	qsort(names, count, sizeof(*names), by_text);
-	for (size_t i = 0; i < count; i++) {
-		n = lgetxattr(path, names[i], value, sizeof(value));
-		buf_add_str(out, " x:");
-		dump_hex(out, names[i], strlen(names[i]));
-		buf_add_char(out, '=');
-		dump_hex(out, value, n > 0 ? (size_t)n : 0);
-	}
-}
-
-struct dump {
-	struct buf text;
-	struct {
-		dev_t device;
-		ino_t inode;
-		char *path;
-	} seen[4000]; /* inodes with several names */
-	size_t count;
-	bool links; /* tell hard links apart from copies */
-};
-
-static inline void dump_entry(struct dump *d, int dir, const char *name, const char *path,
-			      const struct stat *st)
-{
-	struct buf *out = &d->text;
-
-	dump_hex(out, path, strlen(path));
-	buf_printf(out, " %o %u:%u", st->st_mode, st->st_uid, st->st_gid);
-	buf_printf(out, " t%lld", (long long)st->st_mtim.tv_sec);
-	if (S_ISREG(st->st_mode))
-		buf_printf(out, " s%lld", (long long)st->st_size);
-	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
-		buf_printf(out, " d%u,%u", major(st->st_rdev), minor(st->st_rdev));
-	if (S_ISLNK(st->st_mode)) {
-		char target[PATH_MAX];
-		ssize_t n = readlinkat(dir, name, target, sizeof(target));
-
-		buf_add_str(out, " ->");
-		dump_hex(out, target, n > 0 ? (size_t)n : 0);
-	}
-	if (S_ISREG(st->st_mode)) {
-		auto_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		auto_(buf) struct buf data = BUF_INIT;
-		struct error err = ERROR_INIT;
-		char hex[DIGEST_HEX_SIZE];
-		struct digest digest;
-
-		must(fd >= 0 && read_all(fd, (size_t)1 << 32, &data, &err) == 0, &err);
-		digest_of(data.data, data.length, &digest);
-		buf_printf(out, " c%.16s", digest_hex(&digest, hex));
-	}
-	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
-		dump_xattrs(out, dir, name);
-	if (d->links && !S_ISDIR(st->st_mode) && st->st_nlink > 1) {
-		size_t i = 0;
-
-		while (i < d->count && (d->seen[i].inode != st->st_ino ||
-					d->seen[i].device != st->st_dev))
-			i++;
-		if (i < d->count) {
-			buf_add_str(out, " =");
-			dump_hex(out, d->seen[i].path, strlen(d->seen[i].path));
-		} else {
-			assert_true(d->count < 4000);
-			d->seen[d->count].device = st->st_dev;
-			d->seen[d->count].inode = st->st_ino;
-			d->seen[d->count++].path = xstrdup(path);
-		}
-	}
-	buf_add_char(out, '\n');
-}
-
-static inline void dump_dir(struct dump *d, int dir, const char *path)
-{
-	auto_(dir) DIR *list = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	char **names = NULL;
-	size_t count = 0;
-
-	assert_non_null(list);
-	for (struct dirent *e; (e = readdir(list)) != NULL;) {
-		if (is_dot(e->d_name))
-			continue;
-		names = xgrow(names, count, sizeof(*names));
-		names[count++] = xstrdup(e->d_name);
-	}
-	if (count > 0)
-		qsort(names, count, sizeof(*names), by_text);
-	for (size_t i = 0; i < count; i++) {
-		auto_free char *child = xprintf("%s/%s", path, names[i]);
-		struct stat st;
-
-		assert_int_equal(fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW), 0);
-		dump_entry(d, dir, names[i], child, &st);
-		if (S_ISDIR(st.st_mode)) {
-			auto_fd int fd = openat(dir, names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-			dump_dir(d, fd, child);
-		}
-		free(names[i]);
-	}
-	free(names);
-}
-
-/* Every entry below dir with all that a layer keeps; the caller frees. */
-static inline char *dump_tree(int dir, bool links)
-{
-	struct dump *d = xcalloc(1, sizeof(*d));
-	char *text;
-
-	d->text = (struct buf)BUF_INIT;
-	d->links = links;
-	dump_dir(d, dir, "");
-	for (size_t i = 0; i < d->count; i++)
-		free(d->seen[i].path);
-	text = buf_steal(&d->text);
-	free(d);
-	return text;
-}
-
 /* --- packing ------------------------------------------------------------------------------- */
 
 static inline struct layer pack_plain(struct scratch *s, int tree, enum compression compression)
 {
-	struct pack_options options = { .compression = compression, .epoch = -1 };
+	struct pack_options options = {.compression = compression, .epoch = -1};
 	struct error err = ERROR_INIT;
 	struct layer layer;
 

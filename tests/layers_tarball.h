@@ -43,7 +43,10 @@ static inline void tarball_head(unsigned char *block, const struct head *h, size
 	block[156] = (unsigned char)h->type;
 	if (h->link != NULL)
 		memcpy(block + 157, h->link, strlen(h->link) < 100 ? strlen(h->link) : 100);
-	memcpy(block + 257, "ustar\0" "00", 8);
+	memcpy(block + 257,
+	       "ustar\0"
+	       "00",
+	       8);
 	snprintf((char *)block + 329, 8, "%07o", h->major & 0xfff);
 	snprintf((char *)block + 337, 8, "%07o", h->minor & 0xfffff);
 	tarball_seal(block);
@@ -75,10 +78,10 @@ static inline void tarball_pax(struct buf *tar, char type, const char *const *re
 			total++;
 		buf_printf(&body, "%zu %s\n", total, *records);
 	}
-	tarball_add(tar, (struct head){ .type = type, .name = "pax", .data = body.data });
+	tarball_add(tar, (struct head){.type = type, .name = "pax", .data = body.data});
 }
 
-#define PAX(tar, ...) tarball_pax(tar, 'x', (const char *const[]){ __VA_ARGS__, NULL })
+#define PAX(tar, ...) tarball_pax(tar, 'x', (const char *const[]){__VA_ARGS__, NULL})
 
 static inline void tarball_end(struct buf *tar)
 {
@@ -98,7 +101,7 @@ struct outcome {
 static inline void extract_bytes(struct scratch *s, const void *data, size_t size, bool overlay,
 				 struct outcome *out)
 {
-	const struct unpack_options options = { .overlay = overlay, .owner = -1, .group = -1 };
+	const struct unpack_options options = {.overlay = overlay, .owner = -1, .group = -1};
 	struct error err = ERROR_INIT;
 	auto_fd int jail = make_dir(s->dir, "jail");
 	auto_fd int target = make_dir(jail, "target");

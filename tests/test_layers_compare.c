@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layers/compare.h"
 #include "layers/blob.h"
+#include "layers/compare.h"
 #include "tests/layers_tarball.h"
 
 /* A stored layer of these headers. */
 static struct layer store_tar(struct scratch *s, const struct head *heads)
 {
 	auto_(buf) struct buf tar = BUF_INIT;
-	struct layer layer = { .compression = COMPRESS_NONE };
+	struct layer layer = {.compression = COMPRESS_NONE};
 	struct error err = ERROR_INIT;
 
 	for (; heads->name != NULL; heads++)
@@ -19,11 +19,23 @@ static struct layer store_tar(struct scratch *s, const struct head *heads)
 	return layer;
 }
 
-#define FILE_(n, content) { .type = '0', .name = n, .data = content }
-#define EMPTY(n) { .type = '0', .name = n }
-#define DIR_(n) { .type = '5', .name = n, .mode = 0755 }
-#define HARD(n, to) { .type = '1', .name = n, .link = to }
-#define STORE(...) store_tar(s, (const struct head[]){ __VA_ARGS__, { 0 } })
+#define FILE_(n, content)                                                                          \
+	{                                                                                          \
+		.type = '0', .name = n, .data = content                                            \
+	}
+#define EMPTY(n)                                                                                   \
+	{                                                                                          \
+		.type = '0', .name = n                                                             \
+	}
+#define DIR_(n)                                                                                    \
+	{                                                                                          \
+		.type = '5', .name = n, .mode = 0755                                               \
+	}
+#define HARD(n, to)                                                                                \
+	{                                                                                          \
+		.type = '1', .name = n, .link = to                                                 \
+	}
+#define STORE(...) store_tar(s, (const struct head[]){__VA_ARGS__, {0}})
 
 static void render(const struct snapshot *s, struct buf *out)
 {
@@ -85,7 +97,8 @@ static void layers_merge(void **state)
 	struct scratch *s = *state;
 	struct layer l[3];
 
-	l[0] = STORE(DIR_("d"), FILE_("d/x", "x"), FILE_("d/y", "y"), FILE_("d-", ""), FILE_("f", ""));
+	l[0] = STORE(DIR_("d"), FILE_("d/x", "x"), FILE_("d/y", "y"), FILE_("d-", ""),
+		     FILE_("f", ""));
 	l[1] = STORE(DIR_("d"), EMPTY("d/.wh.x"), FILE_("d/z", "z"), EMPTY(".wh.f"));
 	expect_merged(s, l, 2, "d/\nd/y\nd/z\nd-\n");
 	l[1] = STORE(DIR_("d"), EMPTY("d/.wh..wh..opq"), FILE_("d/z", ""));
@@ -127,7 +140,7 @@ static int note(void *user, const struct change *c)
 	struct seen *seen = user;
 
 	buf_printf(&seen->text, "%c %s %x\n", "AMRm"[c->kind],
-		   (c->new != NULL ? c->new : c->old)->path, c->fields);
+		   (c->new != NULL ? c->new : c->old) -> path, c -> fields);
 	return seen->stop_after > 0 && --seen->stop_after == 0 ? -7 : 0;
 }
 
@@ -137,10 +150,10 @@ static void every_field_is_told(void **state)
 	auto_fd int a = make_dir(s->dir, "a"), b = make_dir(s->dir, "b");
 	auto_(snapshot) struct snapshot old = SNAPSHOT_INIT;
 	auto_(snapshot) struct snapshot new = SNAPSHOT_INIT;
-	struct seen seen = { BUF_INIT, 0 };
+	struct seen seen = {BUF_INIT, 0};
 	struct error err = ERROR_INIT;
-	static const char *const names[] = { "content", "gone", "link", "mode", "mtime", "owner",
-					     "same", "size", "type", "xattr" };
+	static const char *const names[] = {"content", "gone", "link", "mode", "mtime",
+					    "owner",   "same", "size", "type", "xattr"};
 	auto_fd int x = -1;
 
 	for (int i = 0; i < 10; i++) {
@@ -209,10 +222,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
 	const struct CMUnitTest tests[] = {
-		TEST(one_layer_as_unpacking_sees_it),
-		TEST(layers_merge),
-		TEST(hard_links_find_a_new_first_name),
-		TEST(every_field_is_told),
+		TEST(one_layer_as_unpacking_sees_it),   TEST(layers_merge),
+		TEST(hard_links_find_a_new_first_name), TEST(every_field_is_told),
 		TEST(damaged_layers_are_refused),
 	};
 

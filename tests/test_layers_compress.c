@@ -4,7 +4,7 @@
 
 #include <sched.h>
 
-static const enum compression kinds[] = { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
+static const enum compression kinds[] = {COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD};
 
 static void names_and_media_types(void **state)
 {
@@ -21,20 +21,24 @@ static void names_and_media_types(void **state)
 	assert_false(compression_parse("xz", &c));
 	assert_false(compression_parse("", &c));
 	assert_true(compression_from_media_type("application/vnd.docker.image.rootfs.diff.tar.gzip",
-						&c) && c == COMPRESS_GZIP);
+						&c) &&
+		    c == COMPRESS_GZIP);
 	assert_true(compression_from_media_type(
-		"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", &c) &&
-		c == COMPRESS_ZSTD);
+			    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", &c) &&
+		    c == COMPRESS_ZSTD);
 	assert_true(compression_from_media_type(
-		"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", &c) &&
-		c == COMPRESS_GZIP);
+			    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", &c) &&
+		    c == COMPRESS_GZIP);
 	assert_false(compression_from_media_type("application/vnd.oci.image.layer.v1.tar+xz", &c));
 	assert_false(compression_from_media_type("application/json", &c));
 	assert_int_equal(compression_detect("\x1f\x8b\x08\0\0\0", 6), COMPRESS_GZIP);
 	assert_int_equal(compression_detect("\x28\xb5\x2f\xfd\0\0", 6), COMPRESS_ZSTD);
 	assert_int_equal(compression_detect("\x50\x2a\x4d\x18\0\0", 6), COMPRESS_ZSTD);
 	assert_int_equal(compression_detect("BZh91A", 6), COMPRESS_NONE);
-	assert_int_equal(compression_detect("\xfd" "7zXZ\0", 6), COMPRESS_NONE);
+	assert_int_equal(compression_detect("\xfd"
+					    "7zXZ\0",
+					    6),
+			 COMPRESS_NONE);
 	assert_int_equal(compression_detect("", 0), COMPRESS_NONE);
 }
 
@@ -86,7 +90,7 @@ static ssize_t from_source(void *user, void *data, size_t room, struct error *er
 static ssize_t decompress(enum compression c, const void *data, size_t length, size_t step,
 			  struct buf *out, struct error *err)
 {
-	struct source source = { data, length, step };
+	struct source source = {data, length, step};
 	auto_(decompressor) struct decompressor *d = decompressor_new(c, from_source, &source, err);
 	ssize_t n;
 
@@ -119,12 +123,12 @@ static void use_processors(int count)
 /* The same bytes however the input is cut, on one processor or all. */
 static void bytes_depend_on_content_only(void **state)
 {
-	static const size_t sizes[] = { 0, 1, 100, 262143, 262144, 262145, 2097152, 5000000 };
+	static const size_t sizes[] = {0, 1, 100, 262143, 262144, 262145, 2097152, 5000000};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		auto_free unsigned char *data = xmalloc(sizes[i] + 1);
-		struct rng rng = { i };
+		struct rng rng = {i};
 
 		for (size_t at = 0; at < sizes[i]; at += 100000)
 			random_bytes(&rng, data + at,
@@ -148,7 +152,8 @@ static void bytes_depend_on_content_only(void **state)
 			}
 			assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 			assert_int_equal(decompress(kinds[k], packed.data, packed.length,
-						    sizes[i] < 1000 ? 1 : 0, &plain, &err), 0);
+						    sizes[i] < 1000 ? 1 : 0, &plain, &err),
+					 0);
 			assert_int_equal(plain.length, sizes[i]);
 			assert_memory_equal(plain.data, data, sizes[i]);
 		}
@@ -167,7 +172,7 @@ static void gzip_says_nothing_about_the_machine(void **state)
 static void damage_is_refused(void **state)
 {
 	unsigned char data[3000];
-	struct rng rng = { 5 };
+	struct rng rng = {5};
 
 	(void)state;
 	random_bytes(&rng, data, sizeof(data));
@@ -179,7 +184,8 @@ static void damage_is_refused(void **state)
 			auto_(buf) struct buf plain = BUF_INIT;
 			struct error err = ERROR_INIT;
 
-			assert_int_equal(decompress(kinds[k], packed.data, cut, 0, &plain, &err), -1);
+			assert_int_equal(decompress(kinds[k], packed.data, cut, 0, &plain, &err),
+					 -1);
 			assert_int_equal(err.code, ERROR_FORMAT);
 		}
 		for (size_t at = 0; at < packed.length; at++) {
@@ -188,7 +194,8 @@ static void damage_is_refused(void **state)
 			bool good;
 
 			packed.data[at] ^= 0x55;
-			good = decompress(kinds[k], packed.data, packed.length, 0, &plain, &err) == 0;
+			good = decompress(kinds[k], packed.data, packed.length, 0, &plain, &err) ==
+			       0;
 			packed.data[at] ^= 0x55;
 			/* Fields of the gzip header that mean nothing (time, system) may differ. */
 			if (good)
@@ -208,13 +215,15 @@ static void members_follow_each_other_and_garbage_does_not(void **state)
 
 		for (int i = 0; i < 1000; i++)
 			compress(kinds[k], "ab", i % 3 == 0 ? 2 : 0, NULL, &packed);
-		assert_int_equal(decompress(kinds[k], packed.data, packed.length, 0, &plain, &err), 0);
+		assert_int_equal(decompress(kinds[k], packed.data, packed.length, 0, &plain, &err),
+				 0);
 		assert_int_equal(plain.length, 2 * 334);
 		for (int i = 0; i < 2; i++) {
 			buf_add(&packed, i == 0 ? "x" : "\0\0\0\0", i == 0 ? 1 : 4);
 			buf_reset(&plain);
-			assert_int_equal(decompress(kinds[k], packed.data, packed.length, 1, &plain,
-						    &err), -1);
+			assert_int_equal(
+				decompress(kinds[k], packed.data, packed.length, 1, &plain, &err),
+				-1);
 			assert_int_equal(err.code, ERROR_FORMAT);
 		}
 	}
@@ -223,7 +232,7 @@ static void members_follow_each_other_and_garbage_does_not(void **state)
 static void huge_windows_are_refused(void **state)
 {
 	/* Magic, no single segment, window descriptor, an empty last block. */
-	unsigned char frame[] = { 0x28, 0xb5, 0x2f, 0xfd, 0, 0, 1, 0, 0 };
+	unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0, 1, 0, 0};
 
 	(void)state;
 	for (int log = 20; log <= 31; log++) {
@@ -251,7 +260,8 @@ static void a_sink_can_stop_it(void **state)
 	(void)state;
 	for (int k = 0; k < 3; k++) {
 		struct error err = ERROR_INIT;
-		auto_(compressor) struct compressor *z = compressor_new(kinds[k], refuse, NULL, &err);
+		auto_(compressor) struct compressor *z =
+			compressor_new(kinds[k], refuse, NULL, &err);
 		int status = compressor_add(z, zeros, sizeof(zeros), &err);
 
 		if (status == 0)

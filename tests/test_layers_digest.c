@@ -49,9 +49,18 @@ static void streaming_does_not_depend_on_chunks(void **state)
 static void parses_only_the_canonical_form(void **state)
 {
 	static const char *const bad[] = {
-		"", "sha256:", ABC, "sha256", "sha512:" ABC, "SHA256:" ABC, " sha256:" ABC,
-		"sha256:" ABC "0", "sha256:" ABC "\n", "sha256:BA7816bf8f01cfea414140de5dae2223"
-		"b00361a396177a9cb410ff61f20015ad", "sha256:../../../../etc/passwd",
+		"",
+		"sha256:",
+		ABC,
+		"sha256",
+		"sha512:" ABC,
+		"SHA256:" ABC,
+		" sha256:" ABC,
+		"sha256:" ABC "0",
+		"sha256:" ABC "\n",
+		"sha256:BA7816bf8f01cfea414140de5dae2223"
+		"b00361a396177a9cb410ff61f20015ad",
+		"sha256:../../../../etc/passwd",
 		"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015a",
 		"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ag",
 	};
@@ -74,7 +83,7 @@ static void parses_only_the_canonical_form(void **state)
 
 static void orders_bytewise(void **state)
 {
-	struct digest a = { { 1 } }, b = { { 1, 0, 1 } }, c = { { 255 } };
+	struct digest a = {{1}}, b = {{1, 0, 1}}, c = {{255}};
 
 	(void)state;
 	assert_true(digest_compare(&a, &b) < 0);

@@ -18,13 +18,13 @@ static void expect(struct scratch *s, const struct buf *tar, enum error_code cod
 	free(o.tree);
 }
 
-static const struct head plain = { .type = '0', .name = "x", .data = "good" };
+static const struct head plain = {.type = '0', .name = "x", .data = "good"};
 
 static void pax_record(struct scratch *s, const char *body, enum error_code code)
 {
 	auto_(buf) struct buf tar = BUF_INIT;
 
-	tarball_add(&tar, (struct head){ .type = 'x', .name = "pax", .data = body });
+	tarball_add(&tar, (struct head){.type = 'x', .name = "pax", .data = body});
 	tarball_add(&tar, plain);
 	tarball_end(&tar);
 	expect(s, &tar, code, body);
@@ -33,12 +33,33 @@ static void pax_record(struct scratch *s, const char *body, enum error_code code
 static void malformed_pax_records_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"12 path=a\n", "8 path=a\n", "path=a\n", "010 path=a\n", "+10 path=a\n",
-		"-10 path=a\n", "10 path=a ", "99999999999999999999 path=a\n", "10  path=a",
-		"5 a=\n5 b\n", "4 =\n", "4 a\n", "10path=a\n", "8 path=\n", "8 size=\n",
-		"10 size=-\n", "11 size=-1\n", "11 size=+4\n", "12 size=4 \n", "13 size=0x4\n",
-		"29 size=99999999999999999999\n", "10 size=4\n10 size=4\n", "11 uid=1.5\n",
-		"11 mtime=a\n", "12 mtime=1-\n", "12 mtime=--1\n", "13 mtime=1.x\n",
+		"12 path=a\n",
+		"8 path=a\n",
+		"path=a\n",
+		"010 path=a\n",
+		"+10 path=a\n",
+		"-10 path=a\n",
+		"10 path=a ",
+		"99999999999999999999 path=a\n",
+		"10  path=a",
+		"5 a=\n5 b\n",
+		"4 =\n",
+		"4 a\n",
+		"10path=a\n",
+		"8 path=\n",
+		"8 size=\n",
+		"10 size=-\n",
+		"11 size=-1\n",
+		"11 size=+4\n",
+		"12 size=4 \n",
+		"13 size=0x4\n",
+		"29 size=99999999999999999999\n",
+		"10 size=4\n10 size=4\n",
+		"11 uid=1.5\n",
+		"11 mtime=a\n",
+		"12 mtime=1-\n",
+		"12 mtime=--1\n",
+		"13 mtime=1.x\n",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -55,21 +76,21 @@ static void sizes_must_agree(void **state)
 	auto_(buf) struct buf inner = BUF_INIT;
 
 	/* TARmageddon: content that is a tar to one reader and entries to another. */
-	tarball_add(&inner, (struct head){ .type = '0', .name = "hidden", .data = "evil" });
+	tarball_add(&inner, (struct head){.type = '0', .name = "hidden", .data = "evil"});
 	PAX(&tar, "size=1024");
-	tarball_add(&tar, (struct head){ .type = '0', .name = "x", .octal = "00000000000" });
+	tarball_add(&tar, (struct head){.type = '0', .name = "x", .octal = "00000000000"});
 	buf_add(&tar, inner.data, inner.length);
 	tarball_end(&tar);
 	expect(*state, &tar, ERROR_FORMAT, "pax 1024, header 0");
 	buf_reset(&tar);
 	PAX(&tar, "size=0");
-	tarball_add(&tar, (struct head){ .type = '0', .name = "x", .octal = "00000002000" });
+	tarball_add(&tar, (struct head){.type = '0', .name = "x", .octal = "00000002000"});
 	buf_add(&tar, inner.data, inner.length);
 	tarball_end(&tar);
 	expect(*state, &tar, ERROR_FORMAT, "pax 0, header 1024");
 	buf_reset(&tar);
 	PAX(&tar, "size=8589934592");
-	tarball_add(&tar, (struct head){ .type = '0', .name = "x", .octal = "00000000001" });
+	tarball_add(&tar, (struct head){.type = '0', .name = "x", .octal = "00000000001"});
 	tarball_end(&tar);
 	expect(*state, &tar, ERROR_FORMAT, "8 GiB that are not there");
 }
@@ -80,18 +101,18 @@ static void header_numbers(void **state)
 		const char *octal;
 		enum error_code code;
 	} table[] = {
-		{ "00000000004", ERROR_NONE },
-		{ "          4", ERROR_NONE },
-		{ "4\0\0\0\0\0\0\0\0\0\0", ERROR_NONE },
-		{ "\x80\0\0\0\0\0\0\0\0\0\0\4", ERROR_NONE },
-		{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\4", ERROR_FORMAT },
-		{ "\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", ERROR_FORMAT },
-		{ "\x80\1\0\0\0\0\0\0\0\0\0\4", ERROR_FORMAT },
-		{ "-0000000004", ERROR_FORMAT },
-		{ "0000000000x", ERROR_FORMAT },
-		{ "4 0 0 0 0 0", ERROR_FORMAT },
-		{ "00000000008", ERROR_FORMAT },
-		{ "0x4\0\0\0\0\0\0\0\0", ERROR_FORMAT },
+		{"00000000004", ERROR_NONE},
+		{"          4", ERROR_NONE},
+		{"4\0\0\0\0\0\0\0\0\0\0", ERROR_NONE},
+		{"\x80\0\0\0\0\0\0\0\0\0\0\4", ERROR_NONE},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\4", ERROR_FORMAT},
+		{"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", ERROR_FORMAT},
+		{"\x80\1\0\0\0\0\0\0\0\0\0\4", ERROR_FORMAT},
+		{"-0000000004", ERROR_FORMAT},
+		{"0000000000x", ERROR_FORMAT},
+		{"4 0 0 0 0 0", ERROR_FORMAT},
+		{"00000000008", ERROR_FORMAT},
+		{"0x4\0\0\0\0\0\0\0\0", ERROR_FORMAT},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -107,9 +128,9 @@ static void header_numbers(void **state)
 
 static void extensions_stand_before_their_entry(void **state)
 {
-	static const char *const bad[] = { "xx", "xL", "xK", "xg", "Lx", "Kx", "LL", "KK", "Lg",
-					   "LKL" };
-	static const char *const good[] = { "", "x", "L", "K", "LK", "KL", "gx", "g", "gg" };
+	static const char *const bad[] = {"xx", "xL", "xK", "xg", "Lx",
+					  "Kx", "LL", "KK", "Lg", "LKL"};
+	static const char *const good[] = {"", "x", "L", "K", "LK", "KL", "gx", "g", "gg"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]) + sizeof(good) / sizeof(good[0]); i++) {
 		size_t bads = sizeof(bad) / sizeof(bad[0]);
@@ -118,10 +139,12 @@ static void extensions_stand_before_their_entry(void **state)
 
 		for (const char *t = types; *t != '\0'; t++) {
 			if (*t == 'x' || *t == 'g')
-				tarball_pax(&tar, *t, (const char *const[]){ "comment=c", NULL });
+				tarball_pax(&tar, *t, (const char *const[]){"comment=c", NULL});
 			else
-				tarball_add(&tar, (struct head){ .type = *t, .name = "././@LongLink",
-								 .data = "name", .size = 5 });
+				tarball_add(&tar, (struct head){.type = *t,
+								.name = "././@LongLink",
+								.data = "name",
+								.size = 5});
 		}
 		tarball_add(&tar, plain);
 		tarball_end(&tar);
@@ -129,7 +152,7 @@ static void extensions_stand_before_their_entry(void **state)
 		buf_reset(&tar);
 		if (*types == '\0' || *types == 'g')
 			continue;
-		tarball_pax(&tar, 'x', (const char *const[]){ "comment=c", NULL });
+		tarball_pax(&tar, 'x', (const char *const[]){"comment=c", NULL});
 		tarball_end(&tar);
 		expect(*state, &tar, ERROR_FORMAT, "an extension and no entry");
 	}
@@ -137,13 +160,13 @@ static void extensions_stand_before_their_entry(void **state)
 
 static void global_headers_change_nothing(void **state)
 {
-	static const char *const keys[] = { "path=y", "size=0", "uid=7", "SCHILY.xattr.user.a=b",
-					    "hdrcharset=BINARY" };
+	static const char *const keys[] = {"path=y", "size=0", "uid=7", "SCHILY.xattr.user.a=b",
+					   "hdrcharset=BINARY"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		auto_(buf) struct buf tar = BUF_INIT;
 
-		tarball_pax(&tar, 'g', (const char *const[]){ keys[i], NULL });
+		tarball_pax(&tar, 'g', (const char *const[]){keys[i], NULL});
 		tarball_add(&tar, plain);
 		tarball_end(&tar);
 		expect(*state, &tar, ERROR_FORMAT, keys[i]);
@@ -203,8 +226,8 @@ static void unusual_archives_are_read(void **state)
 	tarball_add(&tar, plain);
 	PAX(&tar, "path=caf\xc3\xa9");
 	tarball_add(&tar, plain);
-	tarball_add(&tar, (struct head){ .type = '0', .name = "raw\xff", .data = "r" });
-	tarball_add(&tar, (struct head){ .type = '2', .name = "s", .link = "\xe9\x01" });
+	tarball_add(&tar, (struct head){.type = '0', .name = "raw\xff", .data = "r"});
+	tarball_add(&tar, (struct head){.type = '2', .name = "s", .link = "\xe9\x01"});
 	tarball_end(&tar);
 	extract_bytes(*state, tar.data, tar.length, true, &o);
 	assert_int_equal(o.code, ERROR_NONE);
@@ -240,15 +263,18 @@ static void mutations_do_no_harm(void **state)
 
 		w = tar_writer_new(sink_to_buf, &tar);
 		for (unsigned n = 1 + rng_below(&rng, 6); n > 0; n--) {
-			static const char *const names[] = { "a", "a/b", "../passwd", "a/../x", ".wh.a",
-							     "./", "a/.wh..wh..opq", "l/secret/key" };
-			static const mode_t types[] = { S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFCHR };
-			struct tar_xattr xattr = { "user.a", "value", 5 };
+			static const char *const names[] = {
+				"a",     "a/b", "../passwd",      "a/../x",
+				".wh.a", "./",  "a/.wh..wh..opq", "l/secret/key"};
+			static const mode_t types[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFCHR};
+			struct tar_xattr xattr = {"user.a", "value", 5};
 			struct tar_entry entry = {
 				.path = names[rng_below(&rng, 8)],
 				.mode = types[rng_below(&rng, 5)] | 0755,
-				.mtime = random_mtime(&rng), .uid = random_id(&rng),
-				.xattrs = &xattr, .xattr_count = rng_below(&rng, 2),
+				.mtime = random_mtime(&rng),
+				.uid = random_id(&rng),
+				.xattrs = &xattr,
+				.xattr_count = rng_below(&rng, 2),
 			};
 
 			entry.hard_link = rng_below(&rng, 5) == 0;

@@ -116,8 +116,8 @@ static void every_compression_of_add(void **state)
 {
 	static const struct {
 		const char *flag, *program;
-	} kinds[] = { { "", "true" }, { "-z", "gzip" }, { "-j", "bzip2" }, { "-J", "xz" },
-		      { "--zstd", "zstd" } };
+	} kinds[] = {
+		{"", "true"}, {"-z", "gzip"}, {"-j", "bzip2"}, {"-J", "xz"}, {"--zstd", "zstd"}};
 	struct scratch *s = *state;
 	auto_fd int in = make_dir(s->dir, "in");
 	auto_free char *expected = NULL;
@@ -129,10 +129,10 @@ static void every_compression_of_add(void **state)
 	set_mtime(in, "g", 6);
 	expected = dump_tree(in, true);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		const struct unpack_options options = { .owner = -1, .group = -1 };
+		const struct unpack_options options = {.owner = -1, .group = -1};
 		auto_free char *have = xprintf("command -v %s >/dev/null", kinds[i].program);
-		auto_free char *make = xprintf("tar -C %s/in %s -cf %s/a.tar .", s->path,
-					       kinds[i].flag, s->path);
+		auto_free char *make =
+			xprintf("tar -C %s/in %s -cf %s/a.tar .", s->path, kinds[i].flag, s->path);
 		struct error err = ERROR_INIT;
 		auto_free char *got = NULL;
 		auto_fd int fd = -1, out = -1;
@@ -161,9 +161,13 @@ static void only_archives_are_archives(void **state)
 		const char *data;
 		size_t size;
 	} files[] = {
-		{ "", 0 }, { "hello\n", 6 }, { "\x1f\x8b", 2 }, { "BZh9", 4 },
-		{ "\x1f\x8b\x08\0\0\0\0\0\0\xff\x4b\x04\0\x43\xbe\xb7\xe8\1\0\0\0", 21 },
-		{ "PK\3\4", 4 }, { "\x28\xb5\x2f\xfd", 4 },
+		{"", 0},
+		{"hello\n", 6},
+		{"\x1f\x8b", 2},
+		{"BZh9", 4},
+		{"\x1f\x8b\x08\0\0\0\0\0\0\xff\x4b\x04\0\x43\xbe\xb7\xe8\1\0\0\0", 21},
+		{"PK\3\4", 4},
+		{"\x28\xb5\x2f\xfd", 4},
 	};
 	struct scratch *s = *state;
 	auto_free char *zeros = xcalloc(1, 10240);
@@ -172,7 +176,8 @@ static void only_archives_are_archives(void **state)
 		bool last = i == sizeof(files) / sizeof(files[0]);
 		auto_fd int fd = -1;
 
-		put_file(s->dir, "file", last ? zeros : files[i].data, last ? 10240 : files[i].size);
+		put_file(s->dir, "file", last ? zeros : files[i].data,
+			 last ? 10240 : files[i].size);
 		fd = openat(s->dir, "file", O_RDONLY | O_CLOEXEC);
 		assert_false(archive_probe(fd));
 		assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
@@ -185,7 +190,7 @@ static void add_into_a_full_directory(void **state)
 	struct scratch *s = *state;
 	auto_fd int in = make_dir(s->dir, "in"), d = make_dir(in, "d");
 	auto_fd int out = make_dir(s->dir, "out"), e = make_dir(out, "d"), fd = -1;
-	const struct unpack_options options = { .owner = 7, .group = 8 };
+	const struct unpack_options options = {.owner = 7, .group = 8};
 	auto_free char *make = xprintf("tar -C %s/in -cf %s/a.tar d/f link", s->path, s->path);
 	struct error err = ERROR_INIT;
 	auto_free char *got = NULL;
@@ -214,10 +219,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
 	const struct CMUnitTest tests[] = {
-		TEST(round_trip_of_random_trees),
-		TEST(damaged_blobs_make_no_tree),
-		TEST(every_compression_of_add),
-		TEST(only_archives_are_archives),
+		TEST(round_trip_of_random_trees), TEST(damaged_blobs_make_no_tree),
+		TEST(every_compression_of_add),   TEST(only_archives_are_archives),
 		TEST(add_into_a_full_directory),
 	};
 

@@ -71,16 +71,15 @@ static void jail_check(const struct jail *j)
 	if (d == NULL || fstatat(j->dir, "secret", &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    now.st_ino != before->st_ino || now.st_mode != before->st_mode ||
 	    now.st_uid != before->st_uid || now.st_size != before->st_size ||
-	    now.st_nlink != before->st_nlink ||
-	    now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+	    now.st_nlink != before->st_nlink || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
 	    now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
 		give_up("a file outside the target was changed");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct unpack_options options = { .owner = -1, .group = -1, .strip_special = true };
-	auto_(jail) struct jail jail = { .dir = -1, .secret = -1 };
+	struct unpack_options options = {.owner = -1, .group = -1, .strip_special = true};
+	auto_(jail) struct jail jail = {.dir = -1, .secret = -1};
 	struct error err = ERROR_INIT;
 	auto_fd int fd = -1, target = -1;
 	uint64_t entries;
