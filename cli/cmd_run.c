@@ -126,7 +126,8 @@ static int make_environment(const struct run_values *v, const struct container *
 			own = getenv(text);
 			if (own == NULL)
 				continue;
-			text = passed = xprintf("%s=%s", text, own);
+			passed = xprintf("%s=%s", text, own);
+			text = passed;
 		}
 		set_variable(out, text);
 	}
@@ -199,7 +200,7 @@ static int execute(struct cli *cli, struct container *c, const struct list *argv
 		   const struct list *envp, enum sandbox_network network, struct error *err)
 {
 	auto_(sandbox) struct sandbox *box = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = {.wait_status = 0};
 	auto_fd int signals = catch_signals(err);
 
 	if (signals < 0)

@@ -21,19 +21,18 @@ const char *size_format(uint64_t bytes, char out[FORMAT_SIZE])
 	return out;
 }
 
+enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR, WEEK = 7 * DAY, MONTH = 30 * DAY };
+enum { YEAR = 365 * DAY };
+
 const char *age_format(int64_t seconds, char out[FORMAT_SIZE])
 {
 	static const struct {
 		int64_t below, unit;
 		const char *name;
 	} steps[] = {
-		{60, 1, "second"},
-		{3600, 60, "minute"},
-		{48 * 3600, 3600, "hour"},
-		{14 * 86400, 86400, "day"},
-		{60 * 86400, 7 * 86400, "week"},
-		{INT64_C(730) * 86400, 30 * 86400, "month"},
-		{INT64_MAX, 365 * 86400, "year"},
+		{MINUTE, 1, "second"},     {HOUR, MINUTE, "minute"},  {2 * DAY, HOUR, "hour"},
+		{2 * WEEK, DAY, "day"},    {2 * MONTH, WEEK, "week"}, {2 * YEAR, MONTH, "month"},
+		{INT64_MAX, YEAR, "year"},
 	};
 	size_t i = 0;
 	int64_t n;
@@ -121,7 +120,7 @@ size_t text_width(const char *text)
 bool age_parse(const char *text, int64_t *seconds)
 {
 	static const char units[] = "smhdw";
-	static const int64_t length[] = {1, 60, 3600, 86400, 7 * 86400};
+	static const int64_t length[] = {1, MINUTE, HOUR, DAY, WEEK};
 	int64_t total = 0;
 
 	if (*text == '\0')

@@ -134,11 +134,11 @@ int layer_plain_size(struct store *s, const struct layer *layer, uint64_t *size,
 	return *size != 0 ? 0 : count_plain(s, layer, size, err);
 }
 
-const char *created_age(const char *timestamp, char *out)
+const char *created_age(const char *timestamp, char out[FORMAT_SIZE])
 {
 	int64_t when;
 
 	if (timestamp == NULL || !timestamp_parse(timestamp, &when))
-		return strcpy(out, "N/A");
+		return "N/A";
 	return age_format((int64_t)time(NULL) - when, out);
 }

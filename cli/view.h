@@ -5,6 +5,7 @@
 #ifndef CLI_VIEW_H
 #define CLI_VIEW_H
 
+#include "cli/format.h"
 #include "layers/image.h"
 
 /* The names in the store; sorted, images without a name first. */
@@ -43,6 +44,6 @@ void history_instruction(const struct history *h, struct buf *out);
 int layer_plain_size(struct store *s, const struct layer *layer, uint64_t *size, struct error *err);
 
 /* "3 hours ago", or "N/A" for a time that is absent or malformed. */
-const char *created_age(const char *timestamp, char *out);
+const char *created_age(const char *timestamp, char out[FORMAT_SIZE]);
 
 #endif
