@@ -20,23 +20,31 @@ static int check_config_name(const char *path, const struct member *m, struct er
 			 digest_text(&m->content, text));
 }
 
-static int load_config(struct store *s, const struct contents *c, const struct json *image,
-		       struct config *out, const struct member **member, struct error *err)
+/* Returns the member that it is, NULL on failure. */
+static const struct member *load_config(struct store *s, const struct contents *c,
+					const struct json *image, struct config *out,
+					struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	const char *path = json_get_string(image, "Config");
+	const struct member *m = path != NULL ? contents_find(c, path) : NULL;
 
-	if (path == NULL)
-		return error_set(err, ERROR_FORMAT, "manifest.json: an image has no Config");
-	*member = contents_find(c, path);
-	if (*member == NULL)
-		return error_set(err, ERROR_FORMAT, "the archive lacks the config %.200s", path);
-	if (check_config_name(path, *member, err) < 0)
-		return -1;
-	if (blob_get(s, &(*member)->blob, (*member)->size, IMAGE_MAX_CONFIG, &text, err) < 0 ||
-	    config_parse(text.data, text.length, out, err) < 0)
-		return error_add(err, "%.200s", path);
-	return 0;
+	if (path == NULL) {
+		error_set(err, ERROR_FORMAT, "manifest.json: an image has no Config");
+		return NULL;
+	}
+	if (m == NULL) {
+		error_set(err, ERROR_FORMAT, "the archive lacks the config %.200s", path);
+		return NULL;
+	}
+	if (check_config_name(path, m, err) < 0)
+		return NULL;
+	if (blob_get(s, &m->blob, m->size, IMAGE_MAX_CONFIG, &text, err) < 0 ||
+	    config_parse(text.data, text.length, out, err) < 0) {
+		error_add(err, "%.200s", path);
+		return NULL;
+	}
+	return m;
 }
 
 /* What a plain layer hashes to is its diff id; a compressed one is checked when it is unpacked. */
@@ -120,7 +128,7 @@ static int load_image(struct store *s, const struct contents *c, const struct js
 	auto_(buf) struct buf manifest = BUF_INIT;
 	auto_(arena) struct arena scratch = ARENA_INIT;
 	struct strings names = {.present = false};
-	const struct member *member = NULL;
+	const struct member *member;
 	struct digest digest;
 	bool wanted = false;
 
@@ -132,7 +140,8 @@ static int load_image(struct store *s, const struct contents *c, const struct js
 		wanted |= is_wanted(out, names.item[i]);
 	if (!wanted)
 		return 0;
-	if (load_config(s, c, image, &config, &member, err) < 0)
+	member = load_config(s, c, image, &config, err);
+	if (member == NULL)
 		return -1;
 	layers = xcalloc(config.layer_count, sizeof(*layers));
 	if (load_layers(c, image, &config, layers, err) < 0)

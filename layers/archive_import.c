@@ -52,7 +52,7 @@ int archive_import(struct store *s, int fd, const struct config *config, int64_t
 	char created[TIMESTAMP_SIZE];
 	const char *os, *architecture, *variant;
 	struct history history = {.created = created, .comment = "imported by varve"};
-	struct layer layer;
+	struct layer layer = {.empty = false};
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)

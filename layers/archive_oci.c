@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { PIECE = 128 * 1024 };
+
 /* Where blobs come from: the contents of a tar, which are in the store already, or a layout
    directory, from which only what is needed is copied. */
 struct source {
@@ -28,13 +30,13 @@ static int size_differs(const struct descriptor *d, uint64_t is, struct error *e
 static int copy_blob(struct source *src, const struct descriptor *d, int from, struct error *err)
 {
 	auto_(blob_writer) struct blob_writer *w = blob_begin(src->store, err);
-	auto_free char *piece = xmalloc(128 * 1024);
+	auto_free char *piece = xmalloc(PIECE);
 	ssize_t n;
 
 	if (w == NULL)
 		return -1;
 	for (uint64_t done = 0; done <= d->size; done += (uint64_t)n) {
-		n = read(from, piece, 128 * 1024);
+		n = read(from, piece, PIECE);
 		if (n < 0 && errno == EINTR) {
 			n = 0;
 			continue;

@@ -19,6 +19,7 @@
 #elif defined(__loongarch64)
 #define HOST_ARCHITECTURE "loong64"
 #else
+/* cppcheck-suppress preprocessorErrorDirective */
 #error "give this architecture its name in OCI documents"
 #endif
 
@@ -75,7 +76,7 @@ static bool take_offset(const char *at, int64_t *out)
 	at++;
 	if (!take(&at, 2, ":", 23, &hours) || !take(&at, 2, "", 59, &minutes) || *at != '\0')
 		return false;
-	*out = sign * (hours * 3600 + minutes * 60);
+	*out = (int64_t)sign * (hours * 3600 + minutes * 60);
 	return true;
 }
 

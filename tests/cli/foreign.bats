@@ -64,7 +64,7 @@ ours() {
 	ENV A=1
 	CMD ["/bin/x"]
 	X
-	build "$@"
+	build
 	rm -rf "$T/wanted"
 	flatten t "$T/wanted"
 }
