@@ -18,10 +18,10 @@ struct path_source {
    PATH[:TAG] beginning with / ./ or ../ */
 static bool parse_path(struct arena *arena, const char *text, struct path_source *out)
 {
-	static const char *const prefixes[] = {"oci-layout:", "oci:", "oci-archive:",
-					       "docker-archive:"};
-	bool is_path = text[0] == '/' || strncmp(text, "./", 2) == 0 ||
-		       strncmp(text, "../", 3) == 0;
+	static const char *const prefixes[] = {
+		"oci-layout:", "oci:", "oci-archive:", "docker-archive:"};
+	bool is_path =
+		text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
 	const char *colon;
 
 	for (size_t i = 0; !is_path && i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
@@ -60,9 +60,9 @@ static int archive_key(int fd, const struct path_source *source, struct digest *
 	}
 	buf_printf(&text, "archive 1\n%llu %llu %llu %lld.%ld %lld.%ld\n%s\n%s\n",
 		   (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
-		   (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
-		   st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec,
-		   source->path, source->tag != NULL ? source->tag : "");
+		   (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+		   (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec, source->path,
+		   source->tag != NULL ? source->tag : "");
 	digest_of(text.data, text.length, out);
 	return 0;
 }

@@ -18,8 +18,7 @@ static void init(struct build *b, struct plan *p)
 		.store = p->options->store,
 		.stub = STUB_INIT,
 		.etc = {-1, -1, -1},
-		.jobs = p->options->jobs > 0 ? p->options->jobs
-					     : (unsigned)(cores > 0 ? cores : 1),
+		.jobs = p->options->jobs > 0 ? p->options->jobs : (unsigned)(cores > 0 ? cores : 1),
 		.began = loop_now(),
 		.log = -1,
 		.error = ERROR_INIT,

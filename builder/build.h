@@ -21,41 +21,41 @@ struct build_arg {
 };
 
 struct build_options {
-	struct dockerfile *file;   /* diagnostics are added to it */
+	struct dockerfile *file; /* diagnostics are added to it */
 	struct store *store;
-	int context;               /* directory; -1: none */
+	int context;                       /* directory; -1: none */
 	const char *dockerfile_in_context; /* its path relative to the context, for
-	                                      <file>.dockerignore; NULL if it lies elsewhere */
-	int host_root;             /* "/" of the host, for FROM with a path; -1: refused */
-	int host_cwd;              /* what relative paths of FROM are relative to */
-	const char *target;        /* stage name or number; NULL: the last */
+					      <file>.dockerignore; NULL if it lies elsewhere */
+	int host_root;                     /* "/" of the host, for FROM with a path; -1: refused */
+	int host_cwd;                      /* what relative paths of FROM are relative to */
+	const char *target;                /* stage name or number; NULL: the last */
 	const struct build_arg *args;
 	size_t arg_count;
 	const struct build_arg *labels;
 	size_t label_count;
-	const char *const *tags;   /* canonical names; may be none */
+	const char *const *tags; /* canonical names; may be none */
 	size_t tag_count;
 	enum compression compression;
-	bool recompress;           /* also the base image's layers */
+	bool recompress; /* also the base image's layers */
 	enum volume_writes volume_writes;
-	int64_t epoch;             /* SOURCE_DATE_EPOCH; -1: none */
+	int64_t epoch; /* SOURCE_DATE_EPOCH; -1: none */
 	bool no_cache;
-	bool reread;               /* images from paths, although they look unchanged */
-	bool explain;              /* say why a step was no hit */
-	unsigned jobs;             /* steps at a time; 0: the number of cores */
+	bool reread;   /* images from paths, although they look unchanged */
+	bool explain;  /* say why a step was no hit */
+	unsigned jobs; /* steps at a time; 0: the number of cores */
 	const struct event_sink *sink;
-	int interrupt;             /* readable when the user wants to stop (a signalfd); -1: none */
+	int interrupt; /* readable when the user wants to stop (a signalfd); -1: none */
 };
 
 enum { BUILD_LOG_NAME = 64 };
 
 struct build_result {
-	struct ref ref;            /* manifest, size, media type; name NULL */
-	struct digest id;          /* config digest: the image ID */
+	struct ref ref;   /* manifest, size, media type; name NULL */
+	struct digest id; /* config digest: the image ID */
 	unsigned steps, cached;
 	unsigned warnings;
-	char log[BUILD_LOG_NAME];  /* the whole output, in the store's logs/; "" if there was none;
-	                              also set when the build failed */
+	char log[BUILD_LOG_NAME]; /* the whole output, in the store's logs/; "" if there was none;
+				     also set when the build failed */
 };
 
 void build_result_release(struct build_result *r);

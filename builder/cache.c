@@ -68,8 +68,8 @@ static int get_fields(const struct record *r, struct outcome *o, struct error *e
 	return 0;
 }
 
-int cache_get(struct store *s, const struct digest *key, enum compression want,
-	      struct outcome *out, struct error *err)
+int cache_get(struct store *s, const struct digest *key, enum compression want, struct outcome *out,
+	      struct error *err)
 {
 	auto_(record) struct record r = RECORD_INIT;
 	auto_(outcome) struct outcome o = {.created = 0};

@@ -21,9 +21,9 @@ struct volume_writes_found {
 
 /* The result of a step. */
 struct outcome {
-	struct digest id;    /* what the next step's key is made of */
-	struct layer layer;  /* .empty for a step that changed nothing */
-	int64_t created;     /* when the step was executed, seconds */
+	struct digest id;   /* what the next step's key is made of */
+	struct layer layer; /* .empty for a step that changed nothing */
+	int64_t created;    /* when the step was executed, seconds */
 	struct volume_writes_found *writes;
 	size_t writes_count;
 };
@@ -33,8 +33,8 @@ DEFINE_CLEANUP_STRUCT(outcome, struct outcome, outcome_release);
 
 /* ERROR_NOT_FOUND if the key is not recorded, or its layer is no longer there in any form. The
    layer is in the wanted compression if that form exists, else in another. */
-int cache_get(struct store *s, const struct digest *key, enum compression want,
-	      struct outcome *out, struct error *err);
+int cache_get(struct store *s, const struct digest *key, enum compression want, struct outcome *out,
+	      struct error *err);
 
 /* Records it. inputs are the fields of the key; text the instruction; list the digest of the list
    of files it copied, or NULL. */

@@ -33,7 +33,7 @@ struct copier {
 	uid_t uid;
 	gid_t gid;
 	struct rootpath_new parents; /* its time is that of what is copied */
-	int stack[COPY_MAX_DEPTH]; /* directories from the destination to where the walk is */
+	int stack[COPY_MAX_DEPTH];   /* directories from the destination to where the walk is */
 	int depth;
 	const char *rename; /* for a single file: its name at the destination */
 	struct hard_link *links;
@@ -194,7 +194,8 @@ static void links_free(struct copier *c)
 {
 	struct hard_link *l, *next;
 
-	HASH_ITER(hh, c->links, l, next) {
+	HASH_ITER(hh, c->links, l, next)
+	{
 		HASH_DEL(c->links, l);
 		free(l->path);
 		free(l);

@@ -70,8 +70,8 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 	}
 	if (!known)
 		return 0;
-	key_of_step(p, s, &parent, from_other ? &from : NULL, listed ? &list_digest : NULL,
-		    &inputs, &key);
+	key_of_step(p, s, &parent, from_other ? &from : NULL, listed ? &list_digest : NULL, &inputs,
+		    &key);
 	f->steps[s->number - 1] = PREDICT_MISS;
 	if (o->no_cache || cache_get(o->store, &key, o->compression, &outcome, &missing) < 0)
 		return 0;
@@ -103,8 +103,7 @@ static void print_text(const struct plan *p, const struct forecast *f, struct bu
 			const struct step *s = stage->steps[j];
 
 			buf_printf(out, "  %2d %-7s  %s\n", s->number,
-				   prediction_names[f->steps[s->number - 1]],
-				   s->insn->original);
+				   prediction_names[f->steps[s->number - 1]], s->insn->original);
 		}
 	}
 }

@@ -10,12 +10,12 @@
 enum { MAX_LIST = 256 * 1024 * 1024, MAX_LINES = 20 };
 
 static const char *const names[][2] = {
-	{"argv", "the command"},	  {"env", "a variable"},
+	{"argv", "the command"},          {"env", "a variable"},
 	{"cwd", "the working directory"}, {"user", "the user"},
-	{"parent", "an earlier step"},	  {"from", "the stage or image copied from"},
-	{"platform", "the platform"},	  {"epoch", "SOURCE_DATE_EPOCH"},
-	{"file", "a here-document"},	  {"files", "files of the context"},
-	{"source", "a source"},		  {"dest", "the destination"},
+	{"parent", "an earlier step"},    {"from", "the stage or image copied from"},
+	{"platform", "the platform"},     {"epoch", "SOURCE_DATE_EPOCH"},
+	{"file", "a here-document"},      {"files", "files of the context"},
+	{"source", "a source"},           {"dest", "the destination"},
 	{"volume", "a declared volume"},  {"network", "the network"},
 };
 
@@ -114,8 +114,7 @@ static bool next_line(const char **text, struct list_line *out)
 		line += 2;
 		/* Blanks in names are not quoted, but the mode is six octal digits. */
 		for (space = line; space < end; space++)
-			if (*space == ' ' && end - space > 6 &&
-			    strspn(space + 1, "01234567") >= 6)
+			if (*space == ' ' && end - space > 6 && strspn(space + 1, "01234567") >= 6)
 				break;
 		*out = (struct list_line){.name = line,
 					  .name_length = (size_t)(space - line),
@@ -167,8 +166,8 @@ static void compare_lists(const char *before, const char *after, struct buf *out
 			old->seen = true;
 	}
 	HASH_ITER(hh, index, old, next)
-		if (!old->seen)
-			say_line(out, &lines, 'D', old, NULL);
+	if (!old->seen)
+		say_line(out, &lines, 'D', old, NULL);
 	HASH_CLEAR(hh, index);
 	if (lines > MAX_LINES)
 		buf_printf(out, "  and %d more\n", lines - MAX_LINES);
@@ -252,8 +251,8 @@ void cache_explain(struct store *s, const struct record *inputs, const char *tex
 	struct error ignored = ERROR_INIT;
 
 	store_each(s, STORE_CACHE, consider, &search, &ignored);
-	if (!search.found || store_read_record(s, STORE_CACHE, &search.best, "varve-cache", &old,
-					       &ignored) < 0) {
+	if (!search.found ||
+	    store_read_record(s, STORE_CACHE, &search.best, "varve-cache", &old, &ignored) < 0) {
 		buf_add_str(out, "nothing like it was built before\n");
 		return;
 	}

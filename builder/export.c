@@ -7,7 +7,6 @@
 #include "layers/unpack.h"
 #include "runtime/overlay.h"
 
-
 struct roots {
 	int *fd; /* the top first */
 	size_t count;
@@ -25,8 +24,7 @@ DEFINE_CLEANUP_STRUCT(roots, struct roots, roots_release);
 static int mount_image(struct store *s, const struct image *image, struct error *err)
 {
 	auto_(roots) struct roots roots = {.fd = xcalloc(image->layer_count, sizeof(int))};
-	struct overlay_spec spec = {
-		.upper = -1, .work = -1, .userxattr = store_userxattr(s)};
+	struct overlay_spec spec = {.upper = -1, .work = -1, .userxattr = store_userxattr(s)};
 
 	for (size_t i = image->layer_count; i-- > 0;) {
 		int fd;
@@ -45,8 +43,7 @@ static int mount_image(struct store *s, const struct image *image, struct error 
 	return overlay_mount(&spec, err);
 }
 
-int export_tar(struct store *s, const struct image *image, int64_t epoch, int to,
-	       struct error *err)
+int export_tar(struct store *s, const struct image *image, int64_t epoch, int to, struct error *err)
 {
 	const struct pack_options options = {.epoch = epoch, .keep_root = true};
 	auto_fd int root = mount_image(s, image, err);

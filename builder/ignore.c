@@ -108,8 +108,7 @@ bool glob_match(const char *pattern, const char *path)
 				return true;
 			continue;
 		}
-		if (*pattern != '\0' &&
-		    component_match(pattern, pattern + p, path, path + s)) {
+		if (*pattern != '\0' && component_match(pattern, pattern + p, path, path + s)) {
 			pattern = skip(pattern, p);
 			path = skip(path, s);
 			continue;
@@ -141,8 +140,8 @@ int glob_check(const char *pattern, struct error *err)
 	for (const char *p = pattern; *p != '\0'; p++) {
 		if (*p == '\\') {
 			if (p[1] == '\0')
-				return error_set(err, ERROR_FORMAT,
-						 "pattern ends in an escape: %s", pattern);
+				return error_set(err, ERROR_FORMAT, "pattern ends in an escape: %s",
+						 pattern);
 			p++;
 		} else if (*p == '[') {
 			const char *close = p + 1;

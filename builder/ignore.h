@@ -28,8 +28,8 @@ bool ignore_match(const struct ignore *ig, const char *path);
 /* May anything below an excluded directory be included again? */
 bool ignore_has_exceptions(const struct ignore *ig);
 
-/* Shell-like matching of a whole path against a pattern, component by component: * ? [a-z] \x do not
-   cross '/', "**" matches any number of components. */
+/* Shell-like matching of a whole path against a pattern, component by component: * ? [a-z] \x do
+   not cross '/', "**" matches any number of components. */
 bool glob_match(const char *pattern, const char *path);
 /* Whether text contains an unescaped wildcard. */
 bool glob_has_wildcard(const char *text);

@@ -30,8 +30,7 @@ static void give_up(struct build *b, const struct error *err)
 
 	error_format(err, cause, sizeof(cause));
 	buf_printf(&text, "the output is not kept on disk: %s", cause);
-	event_emit(b->options->sink,
-		   &(struct event){.kind = EVENT_WARNING, .text = text.data});
+	event_emit(b->options->sink, &(struct event){.kind = EVENT_WARNING, .text = text.data});
 	b->log_failed = true;
 	cleanup_fd(&b->log);
 	b->log_name[0] = '\0';

@@ -63,8 +63,7 @@ const char *path_join(struct arena *arena, const char *a, const char *b)
 			if (length == 2 && at[0] == '.' && at[1] == '.') {
 				const char *slash = strrchr(out.data, '/');
 
-				buf_truncate(&out,
-					     slash != NULL ? (size_t)(slash - out.data) : 0);
+				buf_truncate(&out, slash != NULL ? (size_t)(slash - out.data) : 0);
 			} else if (length > 0 && !(length == 1 && at[0] == '.')) {
 				buf_add_char(&out, '/');
 				buf_add(&out, at, length);
@@ -90,8 +89,8 @@ void plan_add_volume(struct plan *p, struct stage_plan *stage, const char *path,
 	for (size_t i = 0; i < stage->volume_count; i++)
 		if (strcmp(stage->volumes[i].path, clean) == 0)
 			return;
-	stage->volumes = arena_grow(&p->arena, stage->volumes, stage->volume_count,
-				    sizeof(*stage->volumes));
+	stage->volumes =
+		arena_grow(&p->arena, stage->volumes, stage->volume_count, sizeof(*stage->volumes));
 	stage->volumes[stage->volume_count++] = (struct volume){.path = clean, .origin = origin};
 }
 
@@ -234,8 +233,9 @@ static void set_platform_args(struct plan *p)
 			   ? arena_printf(&p->arena, "%s/%s/%s", os, arch, variant)
 			   : arena_printf(&p->arena, "%s/%s", os, arch);
 	const char *const pairs[][2] = {
-		{"PLATFORM", platform}, {"OS", os},	      {"ARCH", arch},
-		{"VARIANT", variant != NULL ? variant : ""}, {"OSVERSION", ""},
+		{"PLATFORM", platform}, {"OS", os},
+		{"ARCH", arch},         {"VARIANT", variant != NULL ? variant : ""},
+		{"OSVERSION", ""},
 	};
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		const char *const sides[] = {"BUILD", "TARGET"};
@@ -315,9 +315,8 @@ static void report_unused_args(struct plan *p)
 		size_t count;
 
 		if (scope_is_proxy(name) || strncmp(name, "BUILDKIT_", 9) == 0 ||
-		    strcmp(name, "SOURCE_DATE_EPOCH") == 0 ||
-		    strncmp(name, "TARGET", 6) == 0 || strncmp(name, "BUILD", 5) == 0 ||
-		    arg_declared(p, name, NULL, &count))
+		    strcmp(name, "SOURCE_DATE_EPOCH") == 0 || strncmp(name, "TARGET", 6) == 0 ||
+		    strncmp(name, "BUILD", 5) == 0 || arg_declared(p, name, NULL, &count))
 			continue;
 		names = arena_alloc(&p->arena, count * sizeof(*names));
 		arg_declared(p, name, names, &count);

@@ -50,26 +50,26 @@ struct copy_spec {
 	size_t source_count;
 	struct inline_file *files; /* here-documents */
 	size_t file_count;
-	const char *dest;     /* absolute; a trailing slash means a directory */
-	const char *chown;    /* or NULL */
-	const char *chmod;    /* or NULL; checked */
-	bool unpack;          /* ADD: local archives are extracted */
+	const char *dest;  /* absolute; a trailing slash means a directory */
+	const char *chown; /* or NULL */
+	const char *chmod; /* or NULL; checked */
+	bool unpack;       /* ADD: local archives are extracted */
 };
 
 struct step {
-	int number;           /* 1-based over the whole plan */
+	int number; /* 1-based over the whole plan */
 	enum step_kind kind;
 	struct stage_plan *stage;
 	struct step *previous; /* in the same stage, or NULL */
 	const struct insn *insn;
 	const struct dockerfile *file; /* the insn's: the user's, or that of an ONBUILD trigger */
-	const char *label;      /* "[build 2/5] RUN make" */
-	const char *created_by; /* for the history */
-	const char *place;      /* "Dockerfile:7", or the image that an ONBUILD trigger came from */
+	const char *label;             /* "[build 2/5] RUN make" */
+	const char *created_by;        /* for the history */
+	const char *place; /* "Dockerfile:7", or the image that an ONBUILD trigger came from */
 	struct run_spec run;
 	struct copy_spec copy;
 	const char *directory, *directory_user; /* WORKDIR */
-	struct volume *volumes; /* declared before this step */
+	struct volume *volumes;                 /* declared before this step */
 	size_t volume_count;
 };
 
@@ -152,8 +152,7 @@ void plan_workdir(struct plan *p, struct stage_plan *stage, const struct dockerf
 struct step *plan_add_step(struct plan *p, struct stage_plan *stage, enum step_kind kind,
 			   const struct dockerfile *file, const char *place,
 			   const struct insn *insn, const char *created_by);
-void plan_mark(struct plan *p, struct stage_plan *stage, const char *created_by,
-	       struct step *step);
+void plan_mark(struct plan *p, struct stage_plan *stage, const char *created_by, struct step *step);
 void plan_add_volume(struct plan *p, struct stage_plan *stage, const char *path,
 		     const char *origin);
 

@@ -80,8 +80,8 @@ static void run_triggers(struct plan *p, struct stage_plan *stage)
 				    diags[j].text);
 		insns = dockerfile_insns(df, &count);
 		for (size_t j = 0; errors == 0 && j < count; j++)
-			plan_instruction(p, stage, df, arena_printf(&p->arena, "ONBUILD of %s", base),
-					 insns[j]);
+			plan_instruction(p, stage, df,
+					 arena_printf(&p->arena, "ONBUILD of %s", base), insns[j]);
 	}
 }
 

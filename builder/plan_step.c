@@ -293,8 +293,7 @@ static void add_operands(struct plan *p, struct stage_plan *stage, const struct 
 	    (length > 1 && strcmp(dest + length - 2, "/.") == 0))
 		copy->dest = arena_printf(&p->arena, "%s%s", copy->dest,
 					  strcmp(copy->dest, "/") == 0 ? "" : "/");
-	if (copy->source_count + copy->file_count > 1 &&
-	    copy->dest[strlen(copy->dest) - 1] != '/')
+	if (copy->source_count + copy->file_count > 1 && copy->dest[strlen(copy->dest) - 1] != '/')
 		plan_report(p, file, DIAG_ERROR, last->at, "add a slash: the sources go into it",
 			    "when %s has more than one source, the destination must be a directory "
 			    "and end with /",

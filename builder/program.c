@@ -176,8 +176,8 @@ static bool pump_once(struct execution *e)
 		return false;
 	keep_tail(e, chunk, (size_t)n);
 	log_output(e, chunk, (size_t)n);
-	step_event(e, (struct event){
-			      .kind = EVENT_STEP_OUTPUT, .text = chunk, .length = (size_t)n});
+	step_event(e,
+		   (struct event){.kind = EVENT_STEP_OUTPUT, .text = chunk, .length = (size_t)n});
 	return true;
 }
 
@@ -221,8 +221,7 @@ static void discard_or_seal(struct execution *e)
 		return;
 	}
 	e->state = STEP_PRUNING;
-	if (trees_below(e->build, e->step, &below, &err) < 0 ||
-	    start_discard(e, &below, &err) < 0)
+	if (trees_below(e->build, e->step, &below, &err) < 0 || start_discard(e, &below, &err) < 0)
 		step_fail(e, &err);
 }
 

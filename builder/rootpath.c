@@ -49,8 +49,8 @@ static void parent_of(struct buf *path)
 static int enter(int root, struct buf *at, const char *name, char **rest,
 		 const struct rootpath_new *as, struct error *err)
 {
-	auto_fd int dir = open_in(root, at->length > 0 ? at->data : ".", O_RDONLY | O_DIRECTORY, 0,
-				  err);
+	auto_fd int dir =
+		open_in(root, at->length > 0 ? at->data : ".", O_RDONLY | O_DIRECTORY, 0, err);
 	char target[PATH_MAX];
 	struct stat st;
 	ssize_t n;
@@ -94,8 +94,8 @@ int rootpath_mkdirs(int root, const char *path, const struct rootpath_new *as, s
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
 			if (name[1] == '.')
 				parent_of(&at);
-			next = open_in(root, at.length > 0 ? at.data : ".",
-				       O_RDONLY | O_DIRECTORY, 0, err);
+			next = open_in(root, at.length > 0 ? at.data : ".", O_RDONLY | O_DIRECTORY,
+				       0, err);
 		} else {
 			next = enter(root, &at, name, &tail, as, err);
 			if (next == -2) {
@@ -119,8 +119,8 @@ int rootpath_parent(int root, const char *path, const struct rootpath_new *as, c
 		    struct error *err)
 {
 	const char *slash = strrchr(path, '/');
-	auto_free char *parent = slash != NULL ? xstrndup(path, (size_t)(slash - path))
-					       : xstrdup("");
+	auto_free char *parent =
+		slash != NULL ? xstrndup(path, (size_t)(slash - path)) : xstrdup("");
 
 	*name = slash != NULL ? slash + 1 : path;
 	return rootpath_mkdirs(root, parent, as, err);

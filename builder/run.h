@@ -21,14 +21,14 @@
 enum { TAIL_BYTES = 8 * 1024 };
 
 enum step_state {
-	STEP_WAITING,  /* for the steps it depends on, and for its list of files */
-	STEP_LOCKING,  /* another process executes the same step */
+	STEP_WAITING,   /* for the steps it depends on, and for its list of files */
+	STEP_LOCKING,   /* another process executes the same step */
 	STEP_PREPARING, /* its lower trees are being unpacked */
-	STEP_RUNNING,  /* program or copy */
-	STEP_PRUNING,  /* writes below volumes are being discarded */
-	STEP_SEALED,   /* the upper is final: successors may start; not packed yet */
+	STEP_RUNNING,   /* program or copy */
+	STEP_PRUNING,   /* writes below volumes are being discarded */
+	STEP_SEALED,    /* the upper is final: successors may start; not packed yet */
 	STEP_PACKING,
-	STEP_DONE,     /* the outcome is known */
+	STEP_DONE, /* the outcome is known */
 };
 
 /* One step in execution. */
@@ -76,15 +76,15 @@ struct build {
 	size_t tree_count;
 	struct stub stub;
 	const struct step *stub_for; /* the last step that it fitted */
-	struct sandbox **leaving; /* finished, being torn down */
+	struct sandbox **leaving;    /* finished, being torn down */
 	size_t leaving_count;
 	int etc[3]; /* hosts, hostname, resolv.conf as the sandbox sees them */
 	unsigned jobs, running, packing, listing, unpacking;
 	uint64_t began;
 	int interrupts, signal;
 	uint64_t interrupted_at;
-	bool pinned; /* hits are protected from GC: something will be executed */
-	int log; /* -1 before the first output */
+	bool pinned;  /* hits are protected from GC: something will be executed */
+	int log;      /* -1 before the first output */
 	int log_step; /* whose output was written last */
 	bool log_failed;
 	char log_name[BUILD_LOG_NAME];

@@ -84,8 +84,7 @@ void step_fail(struct execution *e, const struct error *err)
 
 void step_seal(struct execution *e)
 {
-	step_event(e, (struct event){.kind = EVENT_STEP_DONE,
-				     .duration = loop_now() - e->started});
+	step_event(e, (struct event){.kind = EVENT_STEP_DONE, .duration = loop_now() - e->started});
 	set_state(e, STEP_SEALED);
 }
 
@@ -302,9 +301,8 @@ static int start_work(struct execution *e, struct error *err)
 	bool from_other = s->kind == STEP_COPY && s->copy.from != COPY_CONTEXT;
 
 	if (ready >= 0 && from_other)
-		other = s->copy.from == COPY_STAGE
-				? trees_of_stage(b, s->copy.stage, &source, err)
-				: trees_of_image(b, s->copy.image, &source, err);
+		other = s->copy.from == COPY_STAGE ? trees_of_stage(b, s->copy.stage, &source, err)
+						   : trees_of_image(b, s->copy.image, &source, err);
 	if (ready < 0 || other < 0)
 		return -1;
 	if (!ready || !other)

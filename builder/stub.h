@@ -21,7 +21,7 @@ struct stub_target {
 	bool directory;
 	const void *data; /* of a file; NULL: an empty one */
 	size_t length;
-	mode_t mode;      /* of a file with data */
+	mode_t mode; /* of a file with data */
 };
 
 struct stub {

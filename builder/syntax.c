@@ -14,7 +14,8 @@ static int port_number(const char *text, size_t length, unsigned *out, struct er
 
 	for (size_t i = 0; i < length; i++) {
 		if (!isdigit((unsigned char)text[i]) || value > 65535)
-			return error_set(err, ERROR_SYNTAX, "invalid port: %.*s", (int)length, text);
+			return error_set(err, ERROR_SYNTAX, "invalid port: %.*s", (int)length,
+					 text);
 		value = value * 10 + (unsigned)(text[i] - '0');
 	}
 	if (length == 0 || value > 65535)
@@ -47,8 +48,8 @@ int port_parse(const char *text, struct port_range *out, struct error *err)
 	if (port_number(text, dash != NULL ? (size_t)(dash - text) : length, &range.first, err) < 0)
 		return -1;
 	range.last = range.first;
-	if (dash != NULL && port_number(dash + 1, length - (size_t)(dash + 1 - text), &range.last,
-					err) < 0)
+	if (dash != NULL &&
+	    port_number(dash + 1, length - (size_t)(dash + 1 - text), &range.last, err) < 0)
 		return -1;
 	if (range.first > range.last)
 		return error_set(err, ERROR_SYNTAX, "invalid range of ports: %s", text);
@@ -60,8 +61,8 @@ static const struct {
 	const char *name;
 	double nanoseconds;
 } units[] = {
-	{"ns", 1}, {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"\xce\xbcs", 1e3},
-	{"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},
+	{"ns", 1},   {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"\xce\xbcs", 1e3},
+	{"ms", 1e6}, {"s", 1e9},  {"m", 60e9},        {"h", 3600e9},
 };
 
 static double unit_of(const char **text)
@@ -72,8 +73,7 @@ static double unit_of(const char **text)
 	       !isdigit((unsigned char)(*text)[length]))
 		length++;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strlen(units[i].name) == length &&
-		    memcmp(units[i].name, *text, length) == 0) {
+		if (strlen(units[i].name) == length && memcmp(units[i].name, *text, length) == 0) {
 			*text += length;
 			return units[i].nanoseconds;
 		}

@@ -214,7 +214,7 @@ int owner_resolve(const struct stack *root, const char *text, uid_t *uid, gid_t 
 	auto_free char *name = xstrdup(text);
 	auto_(user) struct user u = {.uid = 0};
 	char *group = strchr(name, ':');
-	uint32_t id;
+	uint32_t id = 0;
 
 	if (group != NULL)
 		*group++ = '\0';

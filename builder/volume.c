@@ -102,8 +102,8 @@ static int empty_directory(int dir, struct error *err)
 	return 0;
 }
 
-/* What lay below comes to light again when the upper no longer has the path. A volume that only this
-   step made stays as an empty directory, the mount point that docker would have left. */
+/* What lay below comes to light again when the upper no longer has the path. A volume that only
+   this step made stays as an empty directory, the mount point that docker would have left. */
 int volume_discard(const struct step *s, const struct stack *root, int upper, struct error *err)
 {
 	for (size_t i = 0; i < s->volume_count; i++) {

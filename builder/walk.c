@@ -82,8 +82,8 @@ static int match_below(struct matcher *m, const char *base, const char *pattern,
 	auto_free char *first = xstrndup(pattern, length);
 	auto_(names) struct names entries = {.item = NULL};
 	struct error missing = ERROR_INIT;
-	auto_fd int dir = open_in(m->o->root, *base != '\0' ? base : ".", O_RDONLY | O_DIRECTORY,
-				  0, &missing);
+	auto_fd int dir = open_in(m->o->root, *base != '\0' ? base : ".", O_RDONLY | O_DIRECTORY, 0,
+				  &missing);
 
 	if (dir < 0)
 		return 0; /* not a directory: nothing below it matches */
@@ -158,8 +158,8 @@ static int check_literal(const struct walk_options *o, const char *path, const c
 	return 0;
 }
 
-int walk_match(const struct walk_options *o, const char *source, const char *written,
-	       char ***paths, size_t *count, struct error *err)
+int walk_match(const struct walk_options *o, const char *source, const char *written, char ***paths,
+	       size_t *count, struct error *err)
 {
 	auto_(names) struct names found = {.item = NULL};
 	struct matcher m = {.o = o, .found = &found};
@@ -218,8 +218,7 @@ static int walk_entry(struct walker *w, int dir, const char *name, const char *p
 	return ignored ? 0 : w->visit(w->user, &entry, true, err);
 }
 
-static int walk_directory(struct walker *w, int dir, const char *path, int depth,
-			  struct error *err)
+static int walk_directory(struct walker *w, int dir, const char *path, int depth, struct error *err)
 {
 	auto_(names) struct names entries = {.item = NULL};
 
@@ -259,8 +258,7 @@ static int locate(const struct walk_options *o, const char *path, int *dir, char
 			return 0;
 		}
 		target[n] = '\0';
-		next = target[0] == '/' || parent == NULL ? xstrdup(target)
-							  : join(parent, target);
+		next = target[0] == '/' || parent == NULL ? xstrdup(target) : join(parent, target);
 		free(at);
 		at = next;
 		/* openat2 resolves what is left of "..": only the last name must be a plain one. */

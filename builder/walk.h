@@ -14,9 +14,9 @@
 
 /* One file met on the walk. */
 struct walk_entry {
-	int dir;           /* its directory */
-	const char *name;  /* in it; the walk never follows a link here */
-	const char *path;  /* relative to the matched source; "" is the source itself */
+	int dir;          /* its directory */
+	const char *name; /* in it; the walk never follows a link here */
+	const char *path; /* relative to the matched source; "" is the source itself */
 	struct stat st;
 };
 
@@ -27,14 +27,13 @@ struct walk_options {
 
 /* Called parents first, entries of a directory sorted bytewise; for a directory once more with
    leaving true after its content. */
-typedef int walk_visit(void *user, const struct walk_entry *entry, bool leaving,
-		       struct error *err);
+typedef int walk_visit(void *user, const struct walk_entry *entry, bool leaving, struct error *err);
 
 /* Expands a cleaned source, which may hold wildcards, into the paths that exist and are not
    ignored, sorted. A literal that does not exist is ERROR_NOT_FOUND; a wildcard may match nothing.
    *paths and each of them are freed by the caller. `written` is for messages. */
-int walk_match(const struct walk_options *o, const char *source, const char *written,
-	       char ***paths, size_t *count, struct error *err);
+int walk_match(const struct walk_options *o, const char *source, const char *written, char ***paths,
+	       size_t *count, struct error *err);
 
 /* Walks one matched path. A symlink that is itself the source is followed inside the root. */
 int walk_tree(const struct walk_options *o, const char *path, walk_visit *visit, void *user,

@@ -9,7 +9,7 @@
 #include "common/error.h"
 
 struct build_input {
-	int context;      /* directory; -1 for "-", a Dockerfile without a context */
+	int context; /* directory; -1 for "-", a Dockerfile without a context */
 	int host_root;
 	struct buf text;  /* of the Dockerfile */
 	char *name;       /* as messages call it */

@@ -34,7 +34,8 @@ static const struct option_spec options[] = {
 	 "the Dockerfile; default CONTEXT/Dockerfile, - is standard input", NULL},
 	{0, "build-arg", OPTION_LIST, VALUE(args), "NAME[=VALUE]",
 	 "set an ARG; without =VALUE from the environment", NULL},
-	{0, "target", OPTION_STRING, VALUE(target), "STAGE", "build this stage, not the last", NULL},
+	{0, "target", OPTION_STRING, VALUE(target), "STAGE", "build this stage, not the last",
+	 NULL},
 	{0, "label", OPTION_LIST, VALUE(labels), "KEY=VALUE", "add a label to the image", NULL},
 	{0, "no-cache", OPTION_FLAG, VALUE(no_cache), NULL, "execute every step", NULL},
 	{0, "pull", OPTION_FLAG, VALUE(pull), NULL, "read images from paths again", NULL},
@@ -54,7 +55,8 @@ static const struct option_spec options[] = {
 	 "what becomes of writes below a declared volume", volume_names},
 	{0, "source-date-epoch", OPTION_STRING, VALUE(epoch), "SECONDS",
 	 "fix all times, for the same digest everywhere", NULL},
-	{0, "plan", OPTION_FLAG, VALUE(plan), NULL, "show what would be done, and do nothing", NULL},
+	{0, "plan", OPTION_FLAG, VALUE(plan), NULL, "show what would be done, and do nothing",
+	 NULL},
 	{0, "explain", OPTION_FLAG, VALUE(explain), NULL,
 	 "say of each step that runs why it was not cached", NULL},
 	{0, "check", OPTION_FLAG, VALUE(check), NULL, "check the Dockerfile, and do nothing", NULL},
@@ -264,8 +266,7 @@ static int write_results(struct cli *cli, const struct session *s, const struct 
 static int run_plan(struct cli *cli, struct session *s, const struct build_values *v,
 		    struct plan *plan, struct error *err)
 {
-	enum progress_mode mode =
-		progress_mode(v->quiet ? "quiet" : v->progress, stderr);
+	enum progress_mode mode = progress_mode(v->quiet ? "quiet" : v->progress, stderr);
 	auto_(progress) struct progress *progress =
 		progress_new(mode, stderr, build_step_count(plan));
 	struct build_result result = {.steps = 0};

@@ -41,7 +41,7 @@ enum progress_mode progress_mode(const char *name, FILE *out)
 	if (name != NULL && strcmp(name, "quiet") == 0)
 		return PROGRESS_QUIET;
 	return isatty(fileno(out)) && term != NULL && strcmp(term, "dumb") != 0 ? PROGRESS_TTY
-										 : PROGRESS_PLAIN;
+										: PROGRESS_PLAIN;
 }
 
 /* --- text ---------------------------------------------------------------------------------- */
@@ -172,8 +172,7 @@ static int columns(const struct progress *p)
 {
 	struct winsize size;
 
-	return ioctl(fileno(p->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col
-										  : 80;
+	return ioctl(fileno(p->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
 }
 
 /* What is running is drawn below what has been said, and drawn again after each event. */
@@ -247,8 +246,8 @@ static void print_terminal(struct progress *p, const struct event *e)
 
 /* --- JSON ---------------------------------------------------------------------------------- */
 
-static const char *const kind_names[] = {"start", "cached", "output", "done", "packed",
-					 "failed", "status", "warning"};
+static const char *const kind_names[] = {"start",  "cached", "output", "done",
+					 "packed", "failed", "status", "warning"};
 
 static void print_json(struct progress *p, const struct event *e)
 {

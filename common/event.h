@@ -10,15 +10,15 @@
 #include <stdint.h>
 
 enum event_kind {
-	EVENT_STEP_START,  /* label; text: why it was no cache hit, when asked to explain, or NULL */
+	EVENT_STEP_START, /* label; text: why it was no cache hit, when asked to explain, or NULL */
 	EVENT_STEP_CACHED, /* label */
 	EVENT_STEP_OUTPUT, /* text, length: raw bytes of the program, cut anywhere */
 	EVENT_STEP_DONE,   /* duration; the step's program or copy has ended well */
 	EVENT_STEP_PACKED, /* added, modified, removed, bytes (stored), digest of the layer, or NULL
-	                      for a step that changed nothing */
+			      for a step that changed nothing */
 	EVENT_STEP_FAILED, /* duration; text: the cause in one line */
 	EVENT_STATUS,      /* text: what the build as a whole does now */
-	EVENT_WARNING,     /* text: one finding, possibly several lines, as dockerfile_render_diag() */
+	EVENT_WARNING, /* text: one finding, possibly several lines, as dockerfile_render_diag() */
 };
 
 struct event {

@@ -21,7 +21,8 @@ int openat_policy(int root, const char *path, int flags, mode_t mode, uint64_t r
 		.resolve = resolve,
 	};
 
-	/* EAGAIN: a rename elsewhere raced with a ".." of the walk; the kernel asks to try again. */
+	/* EAGAIN: a rename elsewhere raced with a ".." of the walk; the kernel asks to try again.
+	 */
 	for (int i = 0; i < OPEN_RETRIES; i++) {
 		int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 

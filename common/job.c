@@ -95,8 +95,7 @@ static void job_collect(struct job *j, struct buf *result, struct error *err)
 		error_set(err, ERROR_BUG, "%s: the process ended without a result", j->what);
 	} else {
 		memcpy(err, j->received.data, sizeof(*err));
-		buf_add(result, j->received.data + sizeof(*err),
-			j->received.length - sizeof(*err));
+		buf_add(result, j->received.data + sizeof(*err), j->received.length - sizeof(*err));
 	}
 }
 

@@ -89,7 +89,9 @@ static const struct {
 	{"# foo", "foo", false},
 	{" # foo", "# foo", true},
 	{"  foo  ", "foo", true},
-	{"\xef\xbb\xbf" "foo", "foo", true},
+	{"\xef\xbb\xbf"
+	 "foo",
+	 "foo", true},
 	{"foo\r\nbar\r\n", "foo", true},
 	{"*\n!keep", "keep", false},
 	{"*\n!keep", "other", true},
@@ -143,8 +145,8 @@ static void test_bad_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_globs),	   cmocka_unit_test(test_wildcards_and_errors),
-		cmocka_unit_test(test_files),	   cmocka_unit_test(test_exceptions),
+		cmocka_unit_test(test_globs),     cmocka_unit_test(test_wildcards_and_errors),
+		cmocka_unit_test(test_files),     cmocka_unit_test(test_exceptions),
 		cmocka_unit_test(test_bad_lines),
 	};
 

@@ -131,7 +131,8 @@ static const struct {
 
 static void test_modes(void **state)
 {
-	static const char *const bad[] = {"", "8", "77777", "u", "u+z", "x+r", "u+rgo", ",", "u+r,"};
+	static const char *const bad[] = {"",    "8",     "77777", "u",   "u+z",
+					  "x+r", "u+rgo", ",",     "u+r,"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
