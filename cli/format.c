@@ -30,8 +30,12 @@ const char *age_format(int64_t seconds, char out[FORMAT_SIZE])
 		int64_t below, unit;
 		const char *name;
 	} steps[] = {
-		{MINUTE, 1, "second"},     {HOUR, MINUTE, "minute"},  {2 * DAY, HOUR, "hour"},
-		{2 * WEEK, DAY, "day"},    {2 * MONTH, WEEK, "week"}, {2 * YEAR, MONTH, "month"},
+		{MINUTE, 1, "second"},
+		{HOUR, MINUTE, "minute"},
+		{INT64_C(2) * DAY, HOUR, "hour"},
+		{INT64_C(2) * WEEK, DAY, "day"},
+		{INT64_C(2) * MONTH, WEEK, "week"},
+		{INT64_C(2) * YEAR, MONTH, "month"},
 		{INT64_MAX, YEAR, "year"},
 	};
 	size_t i = 0;
