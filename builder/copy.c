@@ -294,8 +294,10 @@ static const char *base_of(const char *path)
 static int unpack(struct copier *c, const char *path, struct error *err)
 {
 	const struct copy_spec *spec = c->o->spec;
+	const struct unpack_root root = {.fd = c->o->target, .path = spec->dest};
 	struct unpack_options options = {.owner = c->owner_given ? (int64_t)c->uid : -1,
-					 .group = c->owner_given ? (int64_t)c->gid : -1};
+					 .group = c->owner_given ? (int64_t)c->gid : -1,
+					 .follow = &root};
 	auto_fd int dir = -1, fd = -1;
 	struct stat before, after;
 	struct timespec start;

@@ -118,13 +118,34 @@ static int make(struct extract *x, int dir, const char *name, bool opaque, struc
 	return steal_fd(&fd);
 }
 
-int ladder_step(struct extract *x, const char *name, struct error *err)
+/* Where a symlink on the way leads inside the image root, or -1 if to no directory. The whole way
+   is resolved again, by the kernel and from the root, as a program in the container would. */
+static int follow(const struct extract *x, const char *name)
+{
+	auto_(buf) struct buf way = BUF_INIT;
+	const struct unpack_root *root = x->options->follow;
+
+	if (root == NULL)
+		return -1;
+	buf_add_str(&way, root->path);
+	for (size_t i = 1; i < x->height; i++)
+		buf_printf(&way, "/%s", x->rungs[i].name);
+	buf_printf(&way, "/%s", name);
+	return openat_policy(root->fd, way.data, O_RDONLY | O_DIRECTORY, 0,
+			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+static int step(struct extract *x, const char *name, bool may_follow, struct error *err)
 {
 	int dir = x->rungs[x->height - 1].fd;
 	auto_fd int fd = openat_policy(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, below);
 	struct timespec mtime = {0};
 	bool whiteout = false;
+	int saved = errno;
 
+	if (fd < 0 && may_follow && (saved == ENOTDIR || saved == ELOOP))
+		fd = follow(x, name);
+	errno = saved;
 	if (fd >= 0) {
 		struct stat st;
 
@@ -146,6 +167,11 @@ int ladder_step(struct extract *x, const char *name, struct error *err)
 	return push(x, steal_fd(&fd), name, mtime);
 }
 
+int ladder_step(struct extract *x, const char *name, struct error *err)
+{
+	return step(x, name, false, err);
+}
+
 int ladder_climb(struct extract *x, const struct parts *p, size_t count, struct error *err)
 {
 	size_t common = 0;
@@ -156,7 +182,7 @@ int ladder_climb(struct extract *x, const struct parts *p, size_t count, struct 
 	if (ladder_descend(x, common + 1, err) < 0)
 		return -1;
 	for (size_t i = common; i < count; i++)
-		if (ladder_step(x, p->part[i], err) < 0)
+		if (step(x, p->part[i], true, err) < 0)
 			return -1;
 	return x->rungs[x->height - 1].fd;
 }

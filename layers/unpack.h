@@ -26,12 +26,22 @@ enum {
    namespace devices are left out, as nobody can make them there. */
 int layer_unpack(struct store *s, const struct layer *layer, struct error *err);
 
+/* The image root that a directory is extracted into. */
+struct unpack_root {
+	int fd;
+	const char *path; /* of the directory, inside the root */
+};
+
 struct unpack_options {
 	bool userxattr; /* how to write opaque marks */
 	bool overlay;   /* a layer: whiteouts become overlay whiteouts, and an entry for the root
 			   sets its metadata; false: ".wh." names are an error and the root stays */
 	int64_t owner;  /* give everything to this uid, or -1 to keep the archive's */
 	int64_t group;
+	/* Symlinks that stand where an entry needs a parent directory are followed inside this
+	   root, as docker's ADD does, so that bin/x lands in usr/bin of a merged-usr image. NULL:
+	   they are replaced. */
+	const struct unpack_root *follow;
 	bool strip_special; /* skip devices (ADD of an archive without the right to make them) */
 };
 

@@ -285,3 +285,19 @@ f"
 	X
 	same "$(layer_digests t | wc -l)" 2
 }
+
+@test "ADD of an archive follows the symlinks of the image, inside the image" {
+	busybox_tree "$T/tree"
+	mkdir -p "$T/tree/usr/lib" && ln -s /usr/lib "$T/tree/lib64" && ln -s usr/lib "$T/tree/lib32"
+	ln -s ../../../../nowhere "$T/tree/dangling"
+	varve import "$T/tree" base
+	mkdir -p "$T/a/lib64" "$T/a/lib32" "$T/a/dangling"
+	touch "$T/a/lib64/one" "$T/a/lib32/two" "$T/a/dangling/three"
+	tar -C "$T/a" -cf "$CTX/a.tar" lib64/one lib32/two dangling/three
+	copied <<-'X'
+	FROM base
+	ADD a.tar /
+	X
+	[ -e "$T/root/usr/lib/one" ] && [ -e "$T/root/usr/lib/two" ] && [ -e "$T/root/dangling/three" ]
+	[ -L "$T/root/lib64" ] && [ -L "$T/root/lib32" ]
+}
