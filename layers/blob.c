@@ -166,14 +166,27 @@ int blob_finish_expect(struct blob_writer *w, const struct digest *digest, uint6
 	return publish(w, digest, err);
 }
 
+static bool is_stored(struct store *s, const struct digest *digest, size_t length)
+{
+	struct error none = ERROR_INIT;
+	auto_fd int fd = store_find(s, STORE_BLOBS, digest, &none);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == length;
+}
+
 int blob_put(struct store *s, const void *data, size_t length, struct digest *digest,
 	     struct error *err)
 {
 	struct blob_writer *w;
+	bool found = false;
 
-	/* A rebuild with nothing changed makes the same documents again and must not write. */
+	/* A rebuild with nothing changed makes the same documents again and must not write; but
+	   nothing else may protect them from GC yet, and a damaged one has to be replaced. */
 	digest_of(data, length, digest);
-	if (store_has(s, STORE_BLOBS, digest))
+	if (is_stored(s, digest, length) && store_pin(s, STORE_BLOBS, digest, &found, err) < 0)
+		return -1;
+	if (found)
 		return 0;
 	w = blob_begin(s, err);
 	if (w == NULL)

@@ -18,7 +18,7 @@ int blob_finish_expect(struct blob_writer *w, const struct digest *digest, uint6
 void blob_abort(struct blob_writer *w);
 DEFINE_CLEANUP(blob_writer, struct blob_writer *, blob_abort);
 
-/* A whole small document. */
+/* A whole small document. If it is there already it is pinned and not written again. */
 int blob_put(struct store *s, const void *data, size_t length, struct digest *digest,
 	     struct error *err);
 

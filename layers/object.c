@@ -200,9 +200,10 @@ static int displace(struct store *s, const char *name, const char *path, struct 
 	return 0;
 }
 
-/* 1: ours is in place. 0: ours is no longer needed and still in the stage. */
-static int place(struct store *s, enum store_area area, const struct digest *id, const char *name,
-		 struct error *err)
+/* 1: ours is in place. 0: ours is no longer needed and still in the stage. -1 with ERROR_NOT_FOUND:
+   what stood in pending was moved away by a commit in between. */
+static int place_once(struct store *s, enum store_area area, const struct digest *id,
+		      const char *name, struct error *err)
 {
 	char final[OBJECT_PATH_SIZE], path[OBJECT_PATH_SIZE];
 
@@ -225,6 +226,18 @@ static int place(struct store *s, enum store_area area, const struct digest *id,
 	if (same_object(s, area, name, path, true))
 		return 0;
 	return displace(s, name, path, err);
+}
+
+static int place(struct store *s, enum store_area area, const struct digest *id, const char *name,
+		 struct error *err)
+{
+	for (int tries = 0;; tries++) {
+		int placed = place_once(s, area, id, name, err);
+
+		if (placed >= 0 || err->code != ERROR_NOT_FOUND || tries == PUBLISH_RETRIES)
+			return placed;
+		error_clear(err);
+	}
 }
 
 int store_publish(struct store *s, enum store_area area, const struct digest *id,
