@@ -61,10 +61,10 @@ varve() {
 
 # Lines that name processes, mounts and staging directories of this test that are still there.
 leftovers() {
-	local pid exe
-	for pid in /proc/[0-9]*; do
-		exe=$(readlink "$pid/exe" 2>/dev/null) || continue
-		[ "${exe% (deleted)}" != "$PROGRAM" ] || ! alive "$pid" ||
+	local pid
+	for pid in $(find /proc/[0-9]* -maxdepth 1 -name exe -lname "$PROGRAM*" 2>/dev/null); do
+		pid=${pid%/exe}
+		! alive "$pid" ||
 			echo "process ${pid#/proc/}: $(tr '\0' ' ' 2>/dev/null <"$pid/cmdline")"
 	done
 	grep -F " $VARVE_ROOT" /proc/self/mountinfo
