@@ -201,6 +201,11 @@ int build_step_count(const struct plan *p)
 	return (int)p->step_count;
 }
 
+const struct config *build_target_config(const struct plan *p)
+{
+	return &p->target->config;
+}
+
 void build_result_release(struct build_result *r)
 {
 	ref_release(&r->ref);

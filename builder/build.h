@@ -71,6 +71,9 @@ DEFINE_CLEANUP(plan, struct plan *, plan_free);
 /* How many steps it has. */
 int build_step_count(const struct plan *p);
 
+/* The config that the image will have, but for layers, history and times. */
+const struct config *build_target_config(const struct plan *p);
+
 /* The plan as text for --plan: stages, steps, what is expected to hit. Starts no process and
    writes nothing. json: one JSON document instead. */
 int plan_describe(struct plan *p, bool json, struct buf *out, struct error *err);

@@ -259,7 +259,8 @@ static int pack(struct execution *e, const struct lowers *below, struct outcome 
 
 	with_upper.fd = xcalloc(below->count + 1, sizeof(int));
 	with_upper.fd[0] = e->upper;
-	memcpy(with_upper.fd + 1, below->fd, below->count * sizeof(int));
+	if (below->count > 0)
+		memcpy(with_upper.fd + 1, below->fd, below->count * sizeof(int));
 	with_upper.count = below->count + 1;
 	stack = lowers_stack(b, &with_upper);
 	watch = volume_watch_new(e->step, &stack);

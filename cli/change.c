@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/change.h"
 
-#include "builder/plan.h"
+#include "builder/build.h"
 
 #include <string.h>
 
@@ -96,6 +96,6 @@ int config_from_changes(struct store *s, const struct option_list *changes, stru
 	plan = build_plan(&options, err);
 	if (plan == NULL)
 		return dockerfile_errors(df) > 0 ? wrong_change(df, changes, err) : -1;
-	config_copy(&plan->target->config, out);
+	config_copy(build_target_config(plan), out);
 	return 0;
 }

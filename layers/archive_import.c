@@ -21,7 +21,9 @@ static int pack_tar(struct store *s, int fd, int64_t epoch, enum compression com
 		    struct layer *out, struct error *err)
 {
 	const struct unpack_options options = {
-		.userxattr = store_userxattr(s), .owner = -1, .group = -1};
+		.userxattr = store_userxattr(s), .take_root = true, .owner = -1, .group = -1};
+	/* For an archive that does not describe its root. */
+	static const struct timespec epoch_start[2];
 	struct error cleaning = ERROR_INIT;
 	char name[RANDOM_NAME_SIZE];
 	int stage = store_stage(s, err), result;
@@ -34,7 +36,9 @@ static int pack_tar(struct store *s, int fd, int64_t epoch, enum compression com
 	root = mkdir_child(stage, name, 0755, err);
 	if (root < 0)
 		return -1;
-	result = archive_extract(fd, root, &options, &entries, err);
+	result = futimens(root, epoch_start) < 0
+			 ? error_sys(err, "preparing the root directory")
+			 : archive_extract(fd, root, &options, &entries, err);
 	if (result == 0 && entries == 0)
 		result = error_set(err, ERROR_FORMAT, "the archive is empty");
 	if (result == 0)

@@ -246,7 +246,7 @@ static int take_root(struct extract *x, const struct tar_entry *entry, struct er
 	if (!S_ISDIR(entry->mode) || entry->hard_link)
 		return error_set(err, ERROR_FORMAT, "the root of an archive must be a directory");
 	/* As everywhere, ADD leaves the directory it extracts into as it is. */
-	if (!x->options->overlay)
+	if (!x->options->overlay && !x->options->take_root)
 		return 0;
 	if (ladder_descend(x, 1, err) < 0)
 		return -1;
