@@ -6,14 +6,14 @@
 set -eu
 
 dir=$1
-here=$(dirname "$0")
+here=$(cd "$(dirname "$0")" && pwd)
 : "${VARVE:=varve}"
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 export VARVE_ROOT="$dir/store"
-busybox=$(command -v busybox) || { echo "demo: busybox-static is missing: run 'make deps'" >&2; exit 1; }
+busybox=$(command -v busybox) || { echo "demo: busybox is missing: run 'make deps'" >&2; exit 1; }
 
-# Prints a command as a person would type it, and runs it.
+# Prints a command as a person would type it, and runs it. `varve diff` says "different" by status 1.
 show() {
 	printf '\n$ varve'
 	for word in "$@"; do
@@ -23,23 +23,24 @@ show() {
 		esac
 	done
 	printf '\n'
-	"$VARVE" "$@"
+	"$VARVE" "$@" || [ "$1:$?" = diff:1 ]
 }
 
-# The example's folder is not touched: the busybox of this machine goes into a copy of it.
-rm -rf "$dir/busybox"
-cp -r "$here/busybox" "$dir/busybox"
+# The examples are not touched: the busybox of this machine goes into a copy.
+rm -rf "$dir/busybox" "$dir/steps"
+cp -r "$here/busybox" "$here/steps" "$dir/"
 cp "$busybox" "$dir/busybox/busybox"
-cp "$here/heredocs/Dockerfile" "$dir/Dockerfile"
 cd "$dir"
-mkdir -p empty
 
 show build -t busybox busybox
-show build -t page -f Dockerfile empty
+show build -t steps steps
 show images
-show layers page
-show diff page
-show run --rm page
-show run --rm page sh -c 'echo "I am $(id -un) in $(hostname), the root has: $(ls / | tr "\n" " ")"'
-show build -t page -f Dockerfile empty
-printf '\nThe store of this demo is an OCI image layout in %s.\n' "$VARVE_ROOT"
+show layers steps
+base=$("$VARVE" layers --json busybox | grep '"DiffID"' | wc -l)
+show diff "steps@$base..$((base + 4))"
+show diff "steps@$((base + 3))"
+show diff "steps@$((base + 4))"
+show run --rm steps
+show run --rm steps sh -c 'ls -l /app; echo "it is $(uname -sr) with $(nproc) cores"'
+show build -t steps steps
+printf '\nThe store of this demo is an OCI image layout: %s\n' "$VARVE_ROOT"

@@ -51,6 +51,18 @@ busybox_example() {
 	says '$name stays as it is written here' "written by awk"
 }
 
+@test "steps: adds, changes and removes, and each can be read afterwards" {
+	busybox_example
+	example steps
+	run -0 varve run --rm steps
+	says "Hello, I am root" "says forty-two."
+	below=$(layer_digests busybox | wc -l)
+	run -1 varve diff "steps@$((below + 2))..$((below + 3))"
+	says "D /app/notes" "/app/greet" mode
+	run -1 varve diff "steps@$((below + 4))"
+	says "M /app/numbers"
+}
+
 @test "hello-c: compiled in a Debian stage, shipped alone" {
 	need mmdebstrap
 	# The base takes a minute and the network; it is made once for a build directory.
