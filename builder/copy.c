@@ -299,8 +299,6 @@ static int unpack(struct copier *c, const char *path, struct error *err)
 					 .group = c->owner_given ? (int64_t)c->gid : -1,
 					 .follow = &root};
 	auto_fd int dir = -1, fd = -1;
-	struct stat before, after;
-	struct timespec start;
 	uint64_t entries;
 
 	if (!spec->unpack)
@@ -312,17 +310,7 @@ static int unpack(struct copier *c, const char *path, struct error *err)
 	dir = rootpath_mkdirs(c->o->target, spec->dest, &c->parents, err);
 	if (dir < 0)
 		return -1;
-	if (fstat(dir, &before) < 0)
-		return error_sys(err, "reading the destination");
-	clock_gettime(CLOCK_REALTIME_COARSE, &start);
-	if (archive_extract(fd, dir, &options, &entries, err) < 0)
-		return -1;
-	if (fstat(dir, &after) < 0)
-		return error_sys(err, "reading the destination");
-	/* An archive that names its own root gives it a time; else it has only become newer. */
-	if (after.st_mtim.tv_sec >= start.tv_sec && rootpath_keep_time(dir, &before, err) < 0)
-		return -1;
-	return 1;
+	return archive_extract(fd, dir, &options, &entries, err) < 0 ? -1 : 1;
 }
 
 static int copy_match(struct copier *c, const char *path, struct error *err)

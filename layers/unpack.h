@@ -36,6 +36,7 @@ struct unpack_options {
 	bool userxattr; /* how to write opaque marks */
 	bool overlay;   /* a layer: whiteouts become overlay whiteouts, and an entry for the root
 			   sets its metadata; false: ".wh." names are an error and the root stays */
+	bool take_root; /* without overlay: an entry for the root sets its metadata nevertheless */
 	int64_t owner;  /* give everything to this uid, or -1 to keep the archive's */
 	int64_t group;
 	/* Symlinks that stand where an entry needs a parent directory are followed inside this
