@@ -41,6 +41,6 @@ show diff "steps@$base..$((base + 4))"
 show diff "steps@$((base + 3))"
 show diff "steps@$((base + 4))"
 show run --rm steps
-show run --rm steps sh -c 'ls -l /app; echo "it is $(uname -sr) with $(nproc) cores"'
+show run --rm steps sh -c 'ls -l /app; echo "it is $(uname -s) with $(nproc) cores"'
 show build -t steps steps
 printf '\nThe store of this demo is an OCI image layout: %s\n' "$VARVE_ROOT"
