@@ -92,35 +92,6 @@ three_steps() {
 	same "$(steps_run)" "ran last "
 }
 
-@test "content cutoff: a step that ran again with the same result lets the next ones hit" {
-	echo 1 >"$CTX/f"
-	base
-	dockerfile <<-'X'
-	FROM base
-	COPY f /f
-	RUN grep -c . /f >/lines; sh -c 'echo "ran $0"' count
-	RUN sh -c 'echo "ran $0"' after; cat /lines >/copy
-	X
-	build
-	echo 2 >"$CTX/f"
-	build
-	# f itself is in the tree that "after" sees, so this one has to run ...
-	same "$(steps_run)" "ran after ran count "
-	dockerfile <<-'X'
-	FROM base AS made
-	COPY f /f
-	RUN grep -c . /f >/lines; sh -c 'echo "ran $0"' count
-	FROM base
-	COPY --from=made /lines /lines
-	RUN sh -c 'echo "ran $0"' final; cat /lines >/copy
-	X
-	build
-	echo 3 >"$CTX/f"
-	build
-	# ... but here only the count crosses into the last stage.
-	same "$(steps_run)" "ran count "
-}
-
 @test "a failed build keeps the steps that completed" {
 	base
 	dockerfile <<-'X'
