@@ -16,7 +16,7 @@ static void init(struct build *b, struct plan *p)
 		.plan = p,
 		.options = p->options,
 		.store = p->options->store,
-		.stub = STUB_INIT,
+		.facts = {.stub = STUB_INIT},
 		.etc = {-1, -1, -1},
 		.jobs = p->options->jobs > 0 ? p->options->jobs : (unsigned)(cores > 0 ? cores : 1),
 		.began = loop_now(),
@@ -73,7 +73,8 @@ static void release(struct build *b)
 		free(b->trees[i]);
 	}
 	free(b->trees);
-	stub_release(&b->stub);
+	stub_release(&b->facts.stub);
+	user_release(&b->facts.user);
 	cleanup_fd(&b->log);
 	for (int i = 0; i < 3; i++)
 		cleanup_fd(&b->etc[i]);
@@ -162,11 +163,12 @@ static int run_loop(struct build *b, struct error *err)
 		return -1;
 	for (;;) {
 		schedule(b);
+		/* Only now: a next step that could start has started. */
+		reap_leaving(b);
 		if (is_over(b))
 			break;
 		if (loop_step(b->loop, b->interrupts > 0 ? 100 : -1, err) < 0)
 			return -1;
-		reap_leaving(b);
 		watch_grace(b);
 	}
 	/* A program that ended because of the signal is an interruption, not its own failure. */

@@ -59,16 +59,15 @@ static int make_etc(struct build *b, struct error *err)
 	return 0;
 }
 
-/* --- the stub layer ------------------------------------------------------------------------ */
+/* --- facts about the root ----------------------------------------------------------------- */
 
-/* The stub layer of the step before serves again unless what that step wrote may have changed the
-   targets or their parents. */
-static bool stub_still_fits(struct build *b, const struct step *s)
+/* Whether the step before left alone what the facts were read from. */
+static bool facts_hold(const struct build *b, const struct step *s)
 {
 	static const char *const tops[] = {"proc", "sys", "dev", "etc"};
 	const struct execution *before;
 
-	if (s->previous == NULL || b->stub_for != s->previous || s->run.script != NULL)
+	if (s->previous == NULL || b->facts.step != s->previous || s->run.script != NULL)
 		return false;
 	before = &b->steps[s->previous->number - 1];
 	for (size_t i = 0; before->upper >= 0 && i < sizeof(tops) / sizeof(tops[0]); i++)
@@ -77,22 +76,17 @@ static bool stub_still_fits(struct build *b, const struct step *s)
 	return before->upper >= 0;
 }
 
-static int make_stub(struct build *b, const struct step *s, const struct lowers *below,
+static int make_stub(struct build *b, const struct step *s, const struct stack *root,
 		     struct error *err)
 {
 	size_t count;
 	const struct sandbox_target *wanted = sandbox_targets(&count);
-	struct stack root = lowers_stack(b, below);
 	auto_free struct stub_target *targets = xcalloc(count + 4, sizeof(*targets));
 	auto_free char *script = NULL;
 	int stage = store_stage(b->store, err);
 
 	if (stage < 0)
 		return -1;
-	if (stub_still_fits(b, s)) {
-		b->stub_for = s;
-		return 0;
-	}
 	for (size_t i = 0; i < count; i++)
 		targets[i] = (struct stub_target){.path = wanted[i].path,
 						  .directory = wanted[i].directory};
@@ -105,9 +99,48 @@ static int make_stub(struct build *b, const struct step *s, const struct lowers 
 							.length = s->run.script->length,
 							.mode = 0755};
 	}
-	stub_release(&b->stub);
-	b->stub_for = s->run.script == NULL ? s : NULL;
-	return stub_make(&root, stage, targets, count, &b->stub, err);
+	stub_release(&b->facts.stub);
+	return stub_make(root, stage, targets, count, &b->facts.stub, err);
+}
+
+/* Is there nothing that leads from /etc to a place that facts_hold() does not look at? */
+static bool accounts_are_plain(const struct stack *root)
+{
+	static const char *const paths[] = {"etc", "etc/passwd", "etc/group"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct error missing = ERROR_INIT;
+		struct stat st;
+		size_t tree;
+
+		if (stack_stat(root, paths[i], false, &st, &tree, &missing) == 0 &&
+		    S_ISLNK(st.st_mode))
+			return false;
+	}
+	return true;
+}
+
+static int learn_facts(struct build *b, const struct step *s, const struct stack *root,
+		       struct error *err)
+{
+	struct root_facts *f = &b->facts;
+	bool hold = facts_hold(b, s);
+
+	f->step = NULL;
+	if (!hold && make_stub(b, s, root, err) < 0)
+		return -1;
+	if (!hold || f->user_text == NULL || strcmp(f->user_text, s->run.user) != 0) {
+		user_release(&f->user);
+		f->user_text = NULL;
+		if (user_resolve(root, s->run.user, &f->user, err) < 0)
+			return -1;
+		if (accounts_are_plain(root))
+			f->user_text = s->run.user;
+	}
+	/* A stub layer with a script is for that step alone. */
+	if (s->run.script == NULL)
+		f->step = s;
+	return 0;
 }
 
 /* --- environment --------------------------------------------------------------------------- */
@@ -252,10 +285,11 @@ static void program_ended(void *user)
 		discard_or_seal(e);
 }
 
-static int start_sandbox(struct execution *e, const struct lowers *lowers, int work,
-			 const struct user *user, int output, struct error *err)
+static int start_sandbox(struct execution *e, const struct lowers *lowers, int work, int output,
+			 struct error *err)
 {
 	struct build *b = e->build;
+	const struct user *user = &b->facts.user;
 	const struct run_spec *run = &e->step->run;
 	struct sandbox_mount mounts[3];
 	char **argv = arguments(run), **env = environment(run, user->home);
@@ -298,12 +332,12 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 /* The stub layer goes on top of the others. */
 static void add_stub(const struct build *b, const struct lowers *below, struct lowers *out)
 {
-	bool stub = b->stub.fd >= 0;
+	bool stub = b->facts.stub.fd >= 0;
 
 	out->count = below->count + stub;
 	out->fd = xcalloc(out->count + 1, sizeof(int));
 	if (stub)
-		out->fd[0] = b->stub.fd;
+		out->fd[0] = b->facts.stub.fd;
 	if (below->count > 0)
 		memcpy(out->fd + stub, below->fd, below->count * sizeof(int));
 }
@@ -313,12 +347,10 @@ int start_run(struct execution *e, const struct lowers *below, struct error *err
 	struct build *b = e->build;
 	struct stack stack = lowers_stack(b, below);
 	auto_(lowers) struct lowers lowers = {.fd = NULL};
-	auto_(user) struct user user = {.uid = 0};
 	auto_fd int work = -1, output = -1;
 	int ends[2];
 
-	if (make_etc(b, err) < 0 || make_stub(b, e->step, below, err) < 0 ||
-	    user_resolve(&stack, e->step->run.user, &user, err) < 0 ||
+	if (make_etc(b, err) < 0 || learn_facts(b, e->step, &stack, err) < 0 ||
 	    make_upper(e, below, &work, err) < 0)
 		return -1;
 	add_stub(b, below, &lowers);
@@ -328,7 +360,7 @@ int start_run(struct execution *e, const struct lowers *below, struct error *err
 	output = ends[1];
 	if (fcntl(e->output, F_SETFL, O_NONBLOCK) < 0)
 		return error_sys(err, "setting up a pipe");
-	if (start_sandbox(e, &lowers, work, &user, output, err) < 0)
+	if (start_sandbox(e, &lowers, work, output, err) < 0)
 		return -1;
 	if (loop_watch(b->loop, e->output, output_ready, e, err) < 0)
 		return -1;

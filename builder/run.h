@@ -13,6 +13,7 @@
 #include "builder/key.h"
 #include "builder/plan.h"
 #include "builder/stub.h"
+#include "builder/user.h"
 #include "common/fd.h"
 #include "common/job.h"
 #include "common/loop.h"
@@ -66,6 +67,15 @@ struct tree {
 	struct build *build;
 };
 
+/* What was found out about the root of a RUN. It holds for the next step too if the step between
+   wrote nothing at the places it was read from. */
+struct root_facts {
+	const struct step *step; /* the last one it held for; NULL: nothing is known */
+	struct stub stub;
+	const char *user_text; /* the USER that `user` is; NULL: resolve it again */
+	struct user user;
+};
+
 struct build {
 	struct plan *plan;
 	const struct build_options *options;
@@ -74,9 +84,8 @@ struct build {
 	struct execution *steps; /* steps[number - 1] */
 	struct tree **trees;
 	size_t tree_count;
-	struct stub stub;
-	const struct step *stub_for; /* the last step that it fitted */
-	struct sandbox **leaving;    /* finished, being torn down */
+	struct root_facts facts;
+	struct sandbox **leaving; /* finished, being torn down */
 	size_t leaving_count;
 	int etc[3]; /* hosts, hostname, resolv.conf as the sandbox sees them */
 	unsigned jobs, running, packing, listing, unpacking;
