@@ -128,7 +128,7 @@ test_env   = TESTLIMIT=$(TESTLIMIT) VARVE=$(abspath $(O))/varve VARVE_BUILD=$(ab
 -include bench/bench.mk
 
 check-now: all $(units) $(fuzz_checks)
-	@$(test_env) $(PROVE) -j$(PROVEJOBS) --timer --failures --comments \
+	@$(test_env) $(PROVE) -j$(PROVEJOBS) --timer \
 		--exec 'sh tests/one.sh' $(fuzz_checks) $(units) $(scripts)
 
 torture-now:
