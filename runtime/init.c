@@ -75,10 +75,12 @@ static void child_ended(int signal)
 	(void)signal; /* only interrupts ppoll() */
 }
 
-/* Blocked signals reach PID 1 but do nothing. What the caller ignored, the program would too; no
-   shell or runtime ignores the real-time signals after these. */
+/* Blocked signals reach PID 1 but do nothing. What the caller ignored, the program would too: the
+   ordinary signals, and the two that posix_spawn() of glibc leaves ignored in what it starts and
+   sigaction() refuses to touch. */
 static void set_signals(void)
 {
+	static const unsigned long none[4]; /* struct sigaction of the kernel: SIG_DFL, nothing else */
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigset_t all;
 
@@ -87,6 +89,8 @@ static void set_signals(void)
 	for (int signal = 1; signal < STANDARD_SIGNALS; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP)
 			sigaction(signal, &action, NULL);
+	for (int signal = STANDARD_SIGNALS; signal <= STANDARD_SIGNALS + 1; signal++)
+		syscall(SYS_rt_sigaction, signal, none, NULL, sizeof(uint64_t));
 	action.sa_handler = child_ended;
 	sigaction(SIGCHLD, &action, NULL);
 }
