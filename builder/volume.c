@@ -2,6 +2,8 @@
 /* Writes below declared volumes: found, named, discarded or refused (DESIGN section 8). */
 #include "builder/run.h"
 
+#include "common/listing.h"
+
 #include <string.h>
 
 struct watched {
@@ -86,18 +88,12 @@ static int open_upper(int upper, const char *path, int flags)
 
 static int empty_directory(int dir, struct error *err)
 {
-	auto_(dir) DIR *d = NULL;
-	int fd = reopen_dir(dir, err);
+	auto_(listing) struct listing entries = LISTING_INIT;
 
-	if (fd < 0)
+	if (listing_read(dir, &entries, err) < 0)
 		return -1;
-	d = fdopendir(fd);
-	if (d == NULL) {
-		close(fd);
-		return error_sys(err, "reading a directory");
-	}
-	for (struct dirent *e; (e = readdir(d)) != NULL;)
-		if (!is_dot(e->d_name) && remove_tree(dir, e->d_name, err) < 0)
+	for (size_t i = 0; i < entries.count; i++)
+		if (remove_tree(dir, entries.item[i].name, err) < 0)
 			return -1;
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
+#include "common/listing.h"
 
 #include <limits.h>
 #include <linux/openat2.h>
@@ -23,37 +24,17 @@ static void names_release(struct names *n)
 }
 DEFINE_CLEANUP_STRUCT(names, struct names, names_release);
 
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void names_add(struct names *n, char *name)
 {
 	n->item = xgrow(n->item, n->count, sizeof(*n->item));
 	n->item[n->count++] = name;
 }
 
-static int list(int dir, struct names *out, struct error *err)
+static int list(int dir, struct listing *out, struct error *err)
 {
-	auto_(dir) DIR *d = NULL;
-	int fd = reopen_dir(dir, err);
-
-	if (fd < 0)
+	if (listing_read(dir, out, err) < 0)
 		return -1;
-	d = fdopendir(fd);
-	if (d == NULL) {
-		close(fd);
-		return error_sys(err, "reading a directory");
-	}
-	errno = 0;
-	for (struct dirent *e; (e = readdir(d)) != NULL;)
-		if (!is_dot(e->d_name))
-			names_add(out, xstrdup(e->d_name));
-	if (errno != 0)
-		return error_sys(err, "reading a directory");
-	if (out->count > 1)
-		qsort(out->item, out->count, sizeof(*out->item), by_bytes);
+	listing_sort(out);
 	return 0;
 }
 
@@ -80,7 +61,7 @@ static int match_below(struct matcher *m, const char *base, const char *pattern,
 	size_t length = strcspn(pattern, "/");
 	const char *rest = pattern[length] == '/' ? pattern + length + 1 : NULL;
 	auto_free char *first = xstrndup(pattern, length);
-	auto_(names) struct names entries = {.item = NULL};
+	auto_(listing) struct listing entries = LISTING_INIT;
 	struct error missing = ERROR_INIT;
 	auto_fd int dir = open_in(m->o->root, *base != '\0' ? base : ".", O_RDONLY | O_DIRECTORY, 0,
 				  &missing);
@@ -92,9 +73,9 @@ static int match_below(struct matcher *m, const char *base, const char *pattern,
 	for (size_t i = 0; i < entries.count; i++) {
 		auto_free char *path = NULL;
 
-		if (!glob_match(first, entries.item[i]))
+		if (!glob_match(first, entries.item[i].name))
 			continue;
-		path = join(base, entries.item[i]);
+		path = join(base, entries.item[i].name);
 		if (rest != NULL) {
 			if (may_hold(m->o, path) && match_below(m, path, rest, err) < 0)
 				return -1;
@@ -220,14 +201,14 @@ static int walk_entry(struct walker *w, int dir, const char *name, const char *p
 
 static int walk_directory(struct walker *w, int dir, const char *path, int depth, struct error *err)
 {
-	auto_(names) struct names entries = {.item = NULL};
+	auto_(listing) struct listing entries = LISTING_INIT;
 
 	if (list(dir, &entries, err) < 0)
 		return -1;
 	for (size_t i = 0; i < entries.count; i++) {
-		auto_free char *below = join(path, entries.item[i]);
+		auto_free char *below = join(path, entries.item[i].name);
 
-		if (walk_entry(w, dir, entries.item[i], below, depth, err) < 0)
+		if (walk_entry(w, dir, entries.item[i].name, below, depth, err) < 0)
 			return -1;
 	}
 	return 0;

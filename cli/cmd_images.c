@@ -22,7 +22,7 @@ static const struct option_spec options[] = {
 };
 
 /* What the output is gathered in. */
-struct listing {
+struct image_table {
 	const struct images_values *values;
 	struct table table;
 	struct json *array;
@@ -48,7 +48,7 @@ static bool matches(const char *name, const char *repository, const char *filter
 		strcmp(name + strlen(repository) + 1, parsed.tag) == 0);
 }
 
-static void list_id(struct listing *l, const struct image *image, const char *id)
+static void list_id(struct image_table *l, const struct image *image, const char *id)
 {
 	for (size_t i = 0; i < l->id_count; i++)
 		if (digest_equal(&l->ids[i], &image->config_digest))
@@ -58,7 +58,7 @@ static void list_id(struct listing *l, const struct image *image, const char *id
 	out_printf(l->out, "%s\n", id);
 }
 
-static void list_json(struct listing *l, const struct ref *ref, const struct image *image,
+static void list_json(struct image_table *l, const struct ref *ref, const struct image *image,
 		      const char *repository, const char *tag)
 {
 	char text[DIGEST_TEXT_SIZE];
@@ -80,7 +80,7 @@ static void list_json(struct listing *l, const struct ref *ref, const struct ima
 	json_add_number(o, "Size", (int64_t)image_size(image));
 }
 
-static void list_one(struct listing *l, const struct ref *ref, const struct image *image)
+static void list_one(struct image_table *l, const struct ref *ref, const struct image *image)
 {
 	auto_free char *repository = NULL, *tag = NULL;
 	char id[DIGEST_TEXT_SIZE], digest[DIGEST_TEXT_SIZE], text[FORMAT_SIZE];
@@ -105,7 +105,7 @@ static void list_one(struct listing *l, const struct ref *ref, const struct imag
 	}
 }
 
-static void list_header(struct listing *l)
+static void list_header(struct image_table *l)
 {
 	table_add(&l->table, "REPOSITORY");
 	table_add(&l->table, "TAG");
@@ -118,7 +118,7 @@ static void list_header(struct listing *l)
 
 /* Lists what the filters let through. An unreadable image is reported and does not hide the others;
    the status of the last one is returned. */
-static int list_all(struct cli *cli, struct listing *l, const struct catalog *c, char **filters,
+static int list_all(struct cli *cli, struct image_table *l, const struct catalog *c, char **filters,
 		    int filter_count)
 {
 	int status = 0;
@@ -152,7 +152,7 @@ static int list_all(struct cli *cli, struct listing *l, const struct catalog *c,
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
 	struct images_values *v = values;
-	struct listing l = {.values = v, .out = cli->out};
+	struct image_table l = {.values = v, .out = cli->out};
 	auto_(catalog) struct catalog catalog = CATALOG_INIT;
 	auto_(json) struct json *array = json_new_array();
 	int status;

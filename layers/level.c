@@ -3,7 +3,7 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
-#include "layers/listing.h"
+#include "common/listing.h"
 #include "layers/whiteout.h"
 
 #include <linux/openat2.h>

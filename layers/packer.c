@@ -4,7 +4,7 @@
 #include "common/arena.h"
 #include "common/fd.h"
 #include "layers/links.h"
-#include "layers/listing.h"
+#include "common/listing.h"
 #include "layers/same.h"
 #include "layers/unpack.h"
 #include "layers/whiteout.h"
@@ -309,7 +309,7 @@ static int pack_subdirectory(struct packer *p, struct frame *up, const char *nam
 static int name_hidden(struct packer *p, const struct frame *f, struct listing *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		struct name *item = &list->item[i];
+		struct listed *item = &list->item[i];
 		struct stat st;
 
 		if (item->type != DT_CHR && item->type != DT_SOCK && item->type != DT_UNKNOWN &&
@@ -332,7 +332,7 @@ static int name_hidden(struct packer *p, const struct frame *f, struct listing *
 	return 0;
 }
 
-static int pack_name(struct packer *p, struct frame *f, const struct name *item)
+static int pack_name(struct packer *p, struct frame *f, const struct listed *item)
 {
 	const char *name = item->hides ? item->name + strlen(WHITEOUT_PREFIX) : item->name;
 	struct stat st;

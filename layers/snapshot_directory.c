@@ -4,7 +4,7 @@
 #include "common/arena.h"
 #include "common/fd.h"
 #include "layers/links.h"
-#include "layers/listing.h"
+#include "common/listing.h"
 #include "layers/unpack.h"
 #include "layers/xattr.h"
 

@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "common/listing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,6 +52,8 @@ int level_stat(const struct level *l, const char *name, bool userxattr, bool *fo
 /* Descends; an empty level if name is no directory in the merged view. */
 int level_enter(const struct level *l, const char *name, bool userxattr, struct level *out,
 		struct error *err);
+/* The merged names, sorted, without what whiteouts hide. */
+int level_list(const struct level *l, bool userxattr, struct listing *out, struct error *err);
 void level_release(struct level *l);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layers/listing.h"
+#include "common/listing.h"
 #include "layers/stack.h"
 #include "tests/layers_overlay.h"
 

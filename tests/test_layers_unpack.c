@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layers/listing.h"
+#include "common/listing.h"
 #include "tests/layers_fixture.h"
 
 static void round_trip_of_random_trees(void **state)

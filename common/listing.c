@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layers/listing.h"
+#include "common/listing.h"
 
 #include "common/fd.h"
 
@@ -36,7 +36,7 @@ int listing_read(int dir, struct listing *out, struct error *err)
 		if (is_dot(entry->d_name))
 			continue;
 		out->item = xgrow(out->item, out->count, sizeof(*out->item));
-		out->item[out->count++] = (struct name){
+		out->item[out->count++] = (struct listed){
 			.name = arena_strdup(&out->arena, entry->d_name),
 			.type = entry->d_type,
 		};
@@ -45,7 +45,7 @@ int listing_read(int dir, struct listing *out, struct error *err)
 
 static int by_name(const void *a, const void *b)
 {
-	const struct name *left = a, *right = b;
+	const struct listed *left = a, *right = b;
 
 	return strcmp(left->name, right->name);
 }

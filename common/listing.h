@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to layers/: the names in one directory, sorted bytewise.
+ * The names in one directory.
  */
-#ifndef LAYERS_LISTING_H
-#define LAYERS_LISTING_H
+#ifndef COMMON_LISTING_H
+#define COMMON_LISTING_H
 
 #include "common/arena.h"
 #include "common/error.h"
-#include "layers/stack.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 struct listing {
 	struct arena arena;
-	struct name {
+	struct listed {
 		const char *name;
 		unsigned char type; /* DT_* */
 		bool hides;         /* for the user of the list */
@@ -29,9 +31,7 @@ DEFINE_CLEANUP_STRUCT(listing, struct listing, listing_release);
 
 /* Appends everything in dir but "." and "..". */
 int listing_read(int dir, struct listing *out, struct error *err);
+/* Bytewise. */
 void listing_sort(struct listing *n);
-
-/* The merged names of a level, sorted, without what whiteouts hide. */
-int level_list(const struct level *l, bool userxattr, struct listing *out, struct error *err);
 
 #endif
