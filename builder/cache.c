@@ -11,7 +11,7 @@ void outcome_release(struct outcome *o)
 		for (size_t j = 0; j < o->writes[i].named; j++)
 			free(o->writes[i].paths[j]);
 		free(o->writes[i].paths);
-		free((char *)(uintptr_t)o->writes[i].volume);
+		free(o->writes[i].volume);
 	}
 	free(o->writes);
 	*o = (struct outcome){.created = 0};

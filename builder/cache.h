@@ -13,7 +13,7 @@ enum { CACHE_WRITES_NAMED = 10 }; /* paths below volumes that a record names; th
 
 /* What a step wrote below a declared volume. */
 struct volume_writes_found {
-	const char *volume;
+	char *volume;
 	uint64_t count;
 	char **paths; /* the first CACHE_WRITES_NAMED */
 	size_t named;

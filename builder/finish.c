@@ -113,14 +113,17 @@ static int commit(struct build *b, struct build_result *result, struct error *er
 	const struct build_options *o = b->options;
 	size_t count = o->tag_count > 0 ? o->tag_count : 1;
 	auto_free struct ref *refs = xcalloc(count, sizeof(*refs));
-	static char unnamed[] = "";
+	int status;
 
 	for (size_t i = 0; i < count; i++) {
 		refs[i] = result->ref;
-		refs[i].name = o->tag_count > 0 ? (char *)(uintptr_t)o->tags[i] : unnamed;
+		refs[i].name = xstrdup(o->tag_count > 0 ? o->tags[i] : "");
 		refs[i].when = (int64_t)time(NULL);
 	}
-	return store_commit(b->store, refs, count, err);
+	status = store_commit(b->store, refs, count, err);
+	for (size_t i = 0; i < count; i++)
+		free(refs[i].name);
+	return status;
 }
 
 static int publish(struct build *b, struct layers *layers, struct build_result *result,

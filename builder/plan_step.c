@@ -63,6 +63,7 @@ static bool is_body_only(const struct insn *insn)
 	       insn->args[0].at.end == insn->heredocs[0].at.end;
 }
 
+/* What the shell is given; for a body that begins with "#!", run->script is set instead. */
 static const char *shell_text(struct plan *p, const struct insn *insn, struct run_spec *run)
 {
 	auto_(buf) struct buf text = BUF_INIT;
@@ -80,7 +81,7 @@ static const char *shell_text(struct plan *p, const struct insn *insn, struct ru
 		script = arena_alloc(&p->arena, sizeof(*script));
 		*script = (struct inline_file){.name = h->name, .data = body, .length = length};
 		run->script = script;
-		return NULL;
+		return body;
 	}
 	buf_add_str(&text, insn->args[0].text);
 	for (size_t i = 0; i < insn->heredoc_count; i++)
@@ -101,7 +102,7 @@ static void fill_argv(struct plan *p, struct stage_plan *stage, const struct ins
 		return;
 	}
 	text = shell_text(p, insn, run);
-	if (text == NULL) {
+	if (run->script != NULL) {
 		strings_add(&p->arena, &run->argv,
 			    arena_printf(&p->arena, "/%s/%s", SCRIPT_DIRECTORY, run->script->name));
 		return;
