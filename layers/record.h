@@ -32,7 +32,7 @@ struct record {
 	struct arena arena; /* private */
 	struct field {
 		const char *key, *value;
-	} *fields;
+	} * fields;
 	size_t count;
 };
 
@@ -68,7 +68,6 @@ int record_parse(const char *text, size_t length, const char *kind, struct recor
 bool record_intact(const char *text, size_t length);
 
 /* Reads dir/name; a missing or bad record is ERROR_NOT_FOUND, other codes are system errors. */
-int record_load(int dir, const char *name, const char *kind, struct record *out,
-		struct error *err);
+int record_load(int dir, const char *name, const char *kind, struct record *out, struct error *err);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
-#include "layers/links.h"
 #include "common/listing.h"
+#include "layers/links.h"
 #include "layers/unpack.h"
 #include "layers/xattr.h"
 

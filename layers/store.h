@@ -64,7 +64,7 @@ struct store *store_open(int root, enum store_flags flags, struct error *err);
 void store_close(struct store *s);
 DEFINE_CLEANUP(store, struct store *, store_close);
 
-int store_root(const struct store *s);        /* borrowed fd */
+int store_root(const struct store *s); /* borrowed fd */
 bool store_userxattr(const struct store *s);
 
 /* This process's private directory (borrowed fd), made at first use together with its lease. In a
@@ -147,9 +147,9 @@ int store_lock_key(struct store *s, const struct digest *key, bool wait, struct 
 enum { LOG_KEEP_SECONDS = 7 * 24 * 60 * 60 };
 
 struct prune_options {
-	bool cache;        /* also build cache records (and what only they reach) */
-	int64_t older;     /* with cache: only those not written for this many seconds; 0 = all */
-	bool unnamed;      /* also images without a name */
+	bool cache;    /* also build cache records (and what only they reach) */
+	int64_t older; /* with cache: only those not written for this many seconds; 0 = all */
+	bool unnamed;  /* also images without a name */
 	bool dry_run;
 };
 struct prune_report {

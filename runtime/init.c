@@ -80,7 +80,8 @@ static void child_ended(int signal)
    sigaction() refuses to touch. */
 static void set_signals(void)
 {
-	static const unsigned long none[4]; /* struct sigaction of the kernel: SIG_DFL, nothing else */
+	static const unsigned long
+		none[4]; /* struct sigaction of the kernel: SIG_DFL, nothing else */
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigset_t all;
 

@@ -62,6 +62,7 @@ varve() {
 # Lines that name processes, mounts and staging directories of this test that are still there.
 leftovers() {
 	local pid
+	# shellcheck disable=SC2044 # paths of processes hold no blanks
 	for pid in $(find /proc/[0-9]* -maxdepth 1 -name exe -lname "$PROGRAM*" 2>/dev/null); do
 		pid=${pid%/exe}
 		! alive "$pid" ||
