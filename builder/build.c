@@ -118,7 +118,7 @@ static bool is_over(const struct build *b)
 
 		if (e->job != NULL || e->box != NULL)
 			return false;
-		if (b->error.code == ERROR_NONE && e->state != STEP_DONE)
+		if (!is_stopping(b) && e->state != STEP_DONE)
 			return false;
 		if (e->state == STEP_SEALED)
 			return false;

@@ -105,6 +105,8 @@ struct build {
 void schedule(struct build *b);
 /* Remembers the first failure of a build and stops the rest. */
 void build_fail(struct build *b, const struct error *err);
+/* After a failure or an interruption nothing is begun any more; what is sealed is still packed. */
+bool is_stopping(const struct build *b);
 void step_fail(struct execution *e, const struct error *err);
 void step_seal(struct execution *e);
 void step_packed(struct execution *e);

@@ -15,6 +15,11 @@ void step_event(const struct execution *e, struct event event)
 	event_emit(b->options->sink, &event);
 }
 
+bool is_stopping(const struct build *b)
+{
+	return b->error.code != ERROR_NONE || b->interrupts > 0;
+}
+
 void build_fail(struct build *b, const struct error *err)
 {
 	if (b->error.code != ERROR_NONE)
@@ -375,8 +380,7 @@ void schedule(struct build *b)
 			struct error err = ERROR_INIT;
 			int status;
 
-			/* After a failure only what is sealed is still packed. */
-			if (b->error.code != ERROR_NONE && e->state != STEP_SEALED)
+			if (is_stopping(b) && e->state != STEP_SEALED)
 				continue;
 			status = advance(e, &err);
 			if (status < 0)

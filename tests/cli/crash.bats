@@ -138,10 +138,12 @@ trial() {
 	same "$(manifest t)" "$wanted"
 }
 
-# Starts a build that hangs in a step and waits until it is there; its pid is in $pid.
+# Starts a build that hangs in a step and waits until it is there; its pid is in $pid. $1: what the
+# step does before it hangs.
 hanging_build() {
 	base
-	printf 'FROM base\nRUN echo "in the"" step"; sleep 100\n' | dockerfile
+	printf 'FROM base\nRUN %s echo "in the"" step"; sleep 100\nRUN echo next\n' "${1-}" |
+		dockerfile
 	# Background jobs of a script ignore SIGINT unless told otherwise.
 	env --default-signal=INT,TERM "$PROGRAM" build --progress=plain -t t "$CTX" >"$T/out" 2>&1 &
 	pid=$!
@@ -166,6 +168,28 @@ hanging_build() {
 	same "$(leftovers)" ""
 	run manifest t
 	[ "$status" != 0 ]
+}
+
+@test "a step that ends well on Ctrl-C is the last one" {
+	hanging_build 'trap "exit 0" INT;'
+	kill -INT $pid
+	wait $pid && status=0 || status=$?
+	same "$status" 130
+	run ! grep -q next "$T/out"
+	all_dead
+	same "$(leftovers)" ""
+}
+
+@test "a second Ctrl-C ends a step that ignores the first" {
+	hanging_build 'trap "" INT;'
+	kill -INT $pid
+	sleep 0.3
+	kill -0 $pid
+	kill -INT $pid
+	wait $pid && status=0 || status=$?
+	same "$status" 130
+	all_dead
+	same "$(leftovers)" ""
 }
 
 @test "a second Ctrl-C at once does no harm" {
