@@ -377,6 +377,28 @@ static void init_stages(struct plan *p)
 	}
 }
 
+/* The frontend is built in; another one is named, but never fetched and run (CVE-2026-33747). */
+static void check_syntax(struct plan *p)
+{
+	static const char *const known[] = {"docker/dockerfile", "docker.io/docker/dockerfile",
+					    "dockerfile.v0"};
+	const char *syntax = dockerfile_syntax(p->file);
+	struct span top = {0, 0};
+
+	for (size_t i = 0; syntax != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
+		size_t length = strlen(known[i]);
+
+		if (strncmp(syntax, known[i], length) == 0 &&
+		    (syntax[length] == '\0' || syntax[length] == ':' || syntax[length] == '@' ||
+		     syntax[length] == ' ' || syntax[length] == '-'))
+			return;
+	}
+	if (syntax != NULL)
+		plan_report(p, p->file, DIAG_WARNING, top,
+			    "varve reads the language of docker/dockerfile and runs no frontends",
+			    "the syntax %s is not used", syntax);
+}
+
 static int fail_if_wrong(const struct plan *p, struct error *err)
 {
 	size_t errors = dockerfile_errors(p->file);
@@ -391,6 +413,7 @@ static int fill(struct plan *p, struct error *err)
 {
 	if (fail_if_wrong(p, err) < 0)
 		return -1;
+	check_syntax(p);
 	set_globals(p);
 	set_epoch(p);
 	init_stages(p);

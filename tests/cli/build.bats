@@ -458,3 +458,23 @@ b $who'
 	[ "$status" -lt 124 ]
 	same "$(cd "$VARVE_ROOT" && find . -type f | sort)" "$before"
 }
+
+@test "# syntax= of another frontend is named and not run" {
+	printf '# syntax=evil/frontend:1\nFROM scratch\nENV a=1\n' | dockerfile
+	build
+	says "Dockerfile:1:1: warning" evil/frontend:1
+	printf '# syntax=docker/dockerfile:1.7-labs\nFROM scratch\nENV a=1\n' | dockerfile
+	build
+	[[ "$output" != *warning* ]]
+}
+
+@test "what this version does not do is refused by name and line" {
+	base
+	dockerfile <<-'X'
+	FROM base
+	RUN --mount=type=cache,target=/x true
+	COPY --parents a /b
+	ADD https://example.invalid/x /x
+	X
+	build_fails -- "Dockerfile:2:" --mount "Dockerfile:3:" --parents "Dockerfile:4:" https://example.invalid/x
+}
