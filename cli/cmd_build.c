@@ -13,7 +13,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 struct build_values {
@@ -223,17 +222,6 @@ static int catch_signals(struct session *s, struct error *err)
 	return 0;
 }
 
-/* A step of a deep image holds a descriptor for every layer below it. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 static void print_summary(const struct session *s, const struct build_result *r, uint64_t began)
 {
 	char id[DIGEST_TEXT_SIZE];
@@ -313,7 +301,6 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	auto_(plan) struct plan *plan = NULL;
 
 	(void)argc;
-	raise_descriptor_limit();
 	if (fill_options(&s, v, &arena, err) < 0)
 		return -1;
 	s.options.store = cli_store(cli, err);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { EXIT_BROKEN_PIPE = 128 + SIGPIPE };
 
@@ -157,6 +158,17 @@ static void keep_standard_descriptors(void)
 			(void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
+/* Work on a deep image holds a descriptor for each of its layers. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	auto_(out) struct out out = OUT_INIT(STDOUT_FILENO);
@@ -166,6 +178,7 @@ int main(int argc, char **argv)
 	int status;
 
 	keep_standard_descriptors();
+	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
 	status = dispatch(&cli, argc, argv, &command, &err);
 	if (status < 0 && out.failure != EPIPE) {
