@@ -56,6 +56,8 @@ struct tar_writer {
 	const struct image *image;
 	int64_t epoch;
 	int to;
+	bool ended;
+	struct error outcome;
 };
 
 static int write_tar(void *arg, struct buf *result, struct error *err)
@@ -66,10 +68,13 @@ static int write_tar(void *arg, struct buf *result, struct error *err)
 	return export_tar(w->store, w->image, w->epoch, w->to, err);
 }
 
-static void ignore_result(void *user, const struct buf *result, const struct error *err)
+static void tar_written(void *user, const struct buf *result, const struct error *err)
 {
+	struct tar_writer *w = user;
+
 	(void)result;
-	*(struct error *)user = *err;
+	w->ended = true;
+	w->outcome = *err;
 }
 
 /* A tar through a pipe: the two sides of the layer code already do everything a copy must. */
@@ -79,8 +84,7 @@ int export_directory(struct store *s, const struct image *image, int64_t epoch, 
 	const struct unpack_options options = {
 		.userxattr = store_userxattr(s), .owner = -1, .group = -1};
 	auto_(loop) struct loop *l = loop_new(err);
-	struct error writing = ERROR_INIT;
-	struct tar_writer w = {.store = s, .image = image, .epoch = epoch};
+	struct tar_writer w = {.store = s, .image = image, .epoch = epoch, .outcome = ERROR_INIT};
 	auto_fd int from = -1;
 	struct job *job;
 	uint64_t entries;
@@ -92,17 +96,17 @@ int export_directory(struct store *s, const struct image *image, int64_t epoch, 
 		return error_sys(err, "creating a pipe");
 	from = ends[0];
 	w.to = ends[1];
-	job = job_start(l, "writing the root", write_tar, &w, ignore_result, &writing, err);
+	job = job_start(l, "writing the root", write_tar, &w, tar_written, &w, err);
 	close(ends[1]);
 	if (job == NULL)
 		return -1;
 	status = archive_extract(from, to, &options, &entries, err);
 	cleanup_fd(&from);
-	while (loop_step(l, -1, err) == 0)
-		continue;
-	if (writing.code != ERROR_NONE && status == 0) {
-		*err = writing;
-		return -1;
-	}
-	return status;
+	while (!w.ended)
+		if (loop_step(l, -1, err) < 0)
+			return -1;
+	if (w.outcome.code == ERROR_NONE || status < 0)
+		return status;
+	*err = w.outcome;
+	return -1;
 }
