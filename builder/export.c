@@ -105,7 +105,8 @@ int export_directory(struct store *s, const struct image *image, int64_t epoch, 
 	while (!w.ended)
 		if (loop_step(l, -1, err) < 0)
 			return -1;
-	if (w.outcome.code == ERROR_NONE || status < 0)
+	/* A writer that found nobody reading is not the cause. */
+	if (w.outcome.code == ERROR_NONE || w.outcome.os == EPIPE)
 		return status;
 	*err = w.outcome;
 	return -1;
