@@ -4,6 +4,7 @@
 #include "common/arena.h"
 #include "parser/dockerfile.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -159,8 +160,10 @@ static int set_value(const struct option_spec *spec, const char *value, void *va
 static int missing_value(const struct option_spec *options, size_t count, struct error *err)
 {
 	const struct option_spec *spec = find(options, count, optopt);
-	const char *what = spec->value != NULL ? spec->value : "value";
+	const char *what;
 
+	assert(spec != NULL); /* getopt names only what came from the table */
+	what = spec->value != NULL ? spec->value : "value";
 	if (optopt < LONG_BASE)
 		return error_set(err, ERROR_USAGE, "option -%c needs a %s", optopt, what);
 	return error_set(err, ERROR_USAGE, "option --%s needs a %s", spec->name, what);

@@ -16,6 +16,8 @@ enum { IMPLIED_MODE = 0755 };
 int parts_parse(struct parts *p, const char *text, struct error *err)
 {
 	size_t length = strlen(text);
+	/* cppcheck-suppress ctuuninitvar; only its address is taken, the text is copied there below
+	 */
 	char *rest = p->text, *part;
 
 	if (length >= sizeof(p->text))

@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* --- one layer over what lies below --------------------------------------------------------- */
@@ -75,6 +76,7 @@ static void put(struct merge *m, const struct entry *e, bool kept)
 
 static void take_above(struct merge *m, const struct entry *above, const struct entry *below)
 {
+	assert(above != NULL);
 	/* An inner path adds nothing to an outer one that is hidden. */
 	if ((above->whiteout || above->opaque || !S_ISDIR(above->mode)) &&
 	    (m->hidden == NULL || !path_below(above->path, m->hidden))) {

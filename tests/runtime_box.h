@@ -13,9 +13,9 @@
 #include "runtime/sandbox.h"
 #include "runtime/userns.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
