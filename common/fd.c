@@ -158,7 +158,7 @@ static int remove_contents(int top, int at, struct error *err)
 
 		if (again < 0 || (d = fdopendir(again)) == NULL)
 			return error_sys(err, "reading a directory to remove");
-		again = -1;
+		steal_fd(&again);
 		state = empty_directory(d, name);
 		if (state < 0)
 			return error_sys(err, "removing a file");
@@ -217,7 +217,7 @@ int read_all(int fd, size_t limit, struct buf *out, struct error *err)
 	size_t total = 0;
 
 	for (;;) {
-		size_t room = 16 * 1024;
+		const size_t room = (size_t)16 * 1024;
 		ssize_t n = read(fd, buf_reserve(out, room), room);
 
 		if (n < 0 && errno == EINTR)

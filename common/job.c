@@ -102,7 +102,7 @@ static void job_collect(struct job *j, struct buf *result, struct error *err)
 /* Reads what is there; true at the end of the pipe. */
 static bool job_receive(struct job *j)
 {
-	const size_t room = 16 * 1024;
+	const size_t room = (size_t)16 * 1024;
 	ssize_t n = read(j->pipe, buf_reserve(&j->received, room), room);
 
 	if (n > 0)
