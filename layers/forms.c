@@ -158,7 +158,7 @@ int layer_find(struct store *s, const struct digest *diff_id, enum compression w
 	       struct layer *out, struct error *err)
 {
 	char text[DIGEST_TEXT_SIZE];
-	struct layer layer;
+	struct layer layer = {.size = 0};
 
 	if (layer_lookup(s, diff_id, want, &layer, err) < 0)
 		return -1;

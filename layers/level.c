@@ -100,7 +100,7 @@ int level_list(const struct level *l, bool userxattr, struct listing *out, struc
 	listing_sort(out);
 	for (size_t i = 0; i < out->count; i++) {
 		struct stat st;
-		bool found;
+		bool found = false;
 		int tree;
 
 		if (i > 0 && strcmp(out->item[i].name, out->item[i - 1].name) == 0)

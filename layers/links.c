@@ -46,6 +46,7 @@ static void grow(struct links *l)
 		.count = l->count,
 	};
 
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): buckets are pointers */
 	bigger.buckets = xcalloc(bigger.capacity, sizeof(*bigger.buckets));
 	for (size_t i = 0; i < l->capacity; i++) {
 		for (struct link *at = l->buckets[i], *next; at != NULL; at = next) {

@@ -31,6 +31,7 @@ static int test_kernel(int store, struct buf *detail, struct error *err)
 	struct utsname name;
 
 	(void)store;
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote these numbers */
 	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
 		return error_set(err, ERROR_FORMAT, "a kernel without a version");
 	if (major < OLDEST_MAJOR || (major == OLDEST_MAJOR && minor < OLDEST_MINOR))

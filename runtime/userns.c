@@ -56,7 +56,9 @@ static char sysctl_value(const char *path)
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char value = '\0';
 
-	return fd >= 0 && read(fd, &value, 1) == 1 ? value : '\0';
+	if (fd < 0 || read(fd, &value, 1) != 1)
+		return '\0';
+	return value;
 }
 
 #define UNPRIVILEGED "/proc/sys/kernel/unprivileged_userns_clone"
