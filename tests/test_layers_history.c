@@ -172,7 +172,7 @@ static void histories_survive_packing(void **state)
 {
 	struct scratch *s = *state;
 
-	for (int i = 0; i < trials(100); i++) {
+	for (int i = 0; i < trials(500); i++) {
 		struct rng rng = trial(s, i);
 
 		one_history(s, &rng);

@@ -6,7 +6,7 @@ static void round_trip_of_random_trees(void **state)
 {
 	struct scratch *s = *state;
 
-	for (int i = 0; i < trials(200); i++) {
+	for (int i = 0; i < trials(1000); i++) {
 		struct rng rng = trial(s, i);
 		auto_fd int tree = make_dir(s->dir, "tree");
 		auto_fd int again = -1;
