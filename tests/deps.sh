@@ -18,7 +18,7 @@ packages() {
 		libssl-dev zlib1g-dev libcjson-dev uthash-dev libcap-dev libseccomp-dev \
 		linux-libc-dev ;;
 	apt:demo) echo busybox-static uidmap ;;
-	apt:test) echo perl git libcmocka-dev bats mandoc jq skopeo umoci podman buildah crun \
+	apt:test) echo perl git libcmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
 		busybox-static mmdebstrap uidmap attr libcap2-bin e2fsprogs util-linux strace \
 		tar gzip bzip2 xz-utils zstd ;;
 	apt:lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
@@ -28,14 +28,14 @@ packages() {
 		libseccomp-devel ;;
 	dnf:demo) echo busybox shadow-utils ;;
 	dnf:test) echo perl-Test-Harness git libcmocka-devel bats mandoc jq skopeo podman buildah \
-		crun busybox mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
+		crun runc busybox mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
 		tar gzip bzip2 xz zstd ;;
 	dnf:lint) echo clang clang-tools-extra cppcheck ShellCheck ;;
 	dnf:bench) echo bash buildah crun zstd busybox ;;
 	apk:build) echo build-base linux-headers pkgconf flex bison libarchive-dev zstd-dev \
 		openssl-dev zlib-dev cjson-dev uthash-dev libcap-dev libseccomp-dev ;;
 	apk:demo) echo busybox-static shadow-subids ;;
-	apk:test) echo perl-utils git cmocka-dev bats mandoc jq skopeo umoci podman buildah crun \
+	apk:test) echo perl-utils git cmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
 		busybox-static mmdebstrap shadow-subids attr libcap-utils e2fsprogs \
 		util-linux strace tar gzip bzip2 xz zstd ;;
 	apk:lint) echo clang clang-extra-tools cppcheck shellcheck ;;
