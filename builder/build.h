@@ -9,6 +9,7 @@
 #ifndef BUILDER_BUILD_H
 #define BUILDER_BUILD_H
 
+#include "builder/fetch.h"
 #include "common/event.h"
 #include "layers/image.h"
 #include "layers/store.h"
@@ -20,15 +21,65 @@ struct build_arg {
 	const char *name, *value;
 };
 
+enum build_network { BUILD_NETWORK_DEFAULT, BUILD_NETWORK_NONE, BUILD_NETWORK_HOST };
+
+/* --ssh: an agent that RUN --mount=type=ssh may ask for signatures. */
+struct build_ssh {
+	const char *id;
+	const char *const *paths; /* one socket, or key files */
+	size_t path_count;
+};
+
+/* --build-context: what FROM, COPY --from and RUN --mount=from= find under a name before they look
+   for a stage or an image. text as context_kind() understands it. */
+struct build_context {
+	const char *name, *text;
+};
+
+/* --volume during the build: a host directory or file that every RUN sees. The history says so,
+   because the result depends on more than the Dockerfile and its context. */
+struct build_bind {
+	const char *text; /* as written */
+	int source;
+	const char *target;
+	bool read_only;
+};
+
+/* --ulimit; see setrlimit(2) */
+struct build_limit {
+	int resource;
+	const char *name;
+	uint64_t soft, hard;
+};
+
 struct build_options {
 	struct dockerfile *file; /* diagnostics are added to it */
 	struct store *store;
 	int context;                       /* directory; -1: none */
 	const char *dockerfile_in_context; /* its path relative to the context, for
 					      <file>.dockerignore; NULL if it lies elsewhere */
-	int host_root;                     /* "/" of the host, for FROM with a path; -1: refused */
-	int host_cwd;                      /* what relative paths of FROM are relative to */
-	const char *target;                /* stage name or number; NULL: the last */
+	bool context_is_git;               /* its .dockerignore is an ordinary file */
+	const struct build_context *contexts;
+	size_t context_count;
+	struct fetch_options fetch; /* with the secrets of --secret */
+	const struct build_ssh *ssh;
+	size_t ssh_count;
+	int host_root;              /* "/" of the host, for FROM with a path; -1: refused */
+	int host_cwd;               /* what relative paths of FROM are relative to */
+	const char *target;         /* stage name or number; NULL: the last */
+	const char *platform;       /* "os/arch[/variant]"; NULL: this machine's */
+	enum build_network network; /* of RUN without --network */
+	bool allow_host_network, allow_insecure; /* --allow */
+	const struct build_arg *hosts;           /* --add-host: name, address */
+	size_t host_count;
+	uint64_t shm_size; /* of /dev/shm, bytes; 0: 64 MiB */
+	const struct build_limit *limits;
+	size_t limit_count;
+	const struct build_bind *binds;
+	size_t bind_count;
+	const struct build_arg *annotations; /* of the manifest */
+	size_t annotation_count;
+	bool squash; /* all layers of the build become one */
 	const struct build_arg *args;
 	size_t arg_count;
 	const struct build_arg *labels;
@@ -40,6 +91,8 @@ struct build_options {
 	enum volume_writes volume_writes;
 	int64_t epoch; /* SOURCE_DATE_EPOCH; -1: none */
 	bool no_cache;
+	const char *const *no_cache_filter; /* stages whose steps are executed */
+	size_t no_cache_count;
 	bool reread;   /* images from paths, although they look unchanged */
 	bool explain;  /* say why a step was no hit */
 	unsigned jobs; /* steps at a time; 0: the number of cores */

@@ -68,7 +68,7 @@ static int copy_xattrs(int from, int to, struct error *err)
 
 static void new_owner(const struct copier *c, const struct stat *st, uid_t *uid, gid_t *gid)
 {
-	bool keep = !c->owner_given && c->o->spec->from != COPY_CONTEXT;
+	bool keep = !c->owner_given && c->o->spec->from.kind != FROM_CONTEXT;
 
 	*uid = keep ? st->st_uid : c->uid;
 	*gid = keep ? st->st_gid : c->gid;
@@ -301,7 +301,7 @@ static int unpack(struct copier *c, const char *path, struct error *err)
 	auto_fd int dir = -1, fd = -1;
 	uint64_t entries;
 
-	if (!spec->unpack)
+	if (spec->unpack == UNPACK_NEVER)
 		return 0;
 	fd = openat_policy(c->o->source, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0,
 			   RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
@@ -356,16 +356,17 @@ static int copy_source(struct copier *c, size_t i, struct error *err)
 	size_t count;
 	int status = 0;
 
-	if (walk_match(&walk, spec->sources[i], spec->written[i], &paths, &count, err) < 0)
+	if (walk_match(&walk, spec->sources[i].path, spec->sources[i].written, &paths, &count,
+		       err) < 0)
 		return -1;
 	if (count > 1 && !ends_in_slash(spec->dest))
 		status = error_set(err, ERROR_USAGE,
 				   "%s matches %zu files: the destination must be a directory and "
 				   "end with /",
-				   spec->written[i], count);
+				   spec->sources[i].written, count);
 	for (size_t j = 0; j < count; j++) {
 		if (status == 0 && copy_match(c, paths[j], err) < 0)
-			status = error_add(err, "%s", spec->written[i]);
+			status = error_add(err, "%s", spec->sources[i].written);
 		free(paths[j]);
 	}
 	free(paths);

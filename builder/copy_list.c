@@ -106,7 +106,7 @@ static int visit(void *user, const struct walk_entry *e, bool leaving, struct er
 		buf_add_char(l->out, '/');
 	add_quoted(l->out, e->path);
 	buf_printf(l->out, " %06o", e->st.st_mode);
-	if (l->o->spec->from != COPY_CONTEXT && l->o->spec->chown == NULL)
+	if (l->o->spec->from.kind != FROM_CONTEXT && l->o->spec->chown == NULL)
 		buf_printf(l->out, " %u:%u", e->st.st_uid, e->st.st_gid);
 	if (linked)
 		buf_add_str(l->out, " linked");
@@ -124,7 +124,8 @@ static int list_source(struct lister *l, size_t i, struct error *err)
 	size_t count;
 	int status = 0;
 
-	if (walk_match(&walk, spec->sources[i], spec->written[i], &paths, &count, err) < 0)
+	if (walk_match(&walk, spec->sources[i].path, spec->sources[i].written, &paths, &count,
+		       err) < 0)
 		return -1;
 	for (size_t j = 0; j < count; j++) {
 		buf_add_str(l->out, "source ");
@@ -132,7 +133,7 @@ static int list_source(struct lister *l, size_t i, struct error *err)
 		buf_add_char(l->out, '\n');
 		l->source = paths[j];
 		if (status == 0 && walk_tree(&walk, paths[j], visit, l, err) < 0)
-			status = error_add(err, "%s", spec->written[i]);
+			status = error_add(err, "%s", spec->sources[i].written);
 		free(paths[j]);
 	}
 	free(paths);

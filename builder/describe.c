@@ -50,19 +50,20 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 	auto_(outcome) struct outcome outcome = {.created = 0};
 	auto_(buf) struct buf list = BUF_INIT;
 	struct digest parent, from, list_digest, key;
-	bool from_other = s->kind == STEP_COPY && s->copy.from != COPY_CONTEXT;
+	bool from_other = s->kind == STEP_COPY && s->copy.from.kind != FROM_CONTEXT;
 	bool listed = s->kind == STEP_COPY && !from_other && s->copy.source_count > 0;
 	bool known = parent_id(f, s, &parent);
 	struct error missing = ERROR_INIT;
 
 	f->steps[s->number - 1] = PREDICT_UNKNOWN;
-	if (from_other && s->copy.from == COPY_STAGE)
-		known = stage_id(f, s->copy.stage, &from) && known;
+	if (from_other && s->copy.from.kind == FROM_STAGE)
+		known = stage_id(f, s->copy.from.stage, &from) && known;
 	else if (from_other)
-		key_of_base(s->copy.image, &from);
+		key_of_base(s->copy.from.image, &from);
 	if (listed) {
-		const struct copy_options options = {
-			.spec = &s->copy, .source = o->context, .ignore = p->ignore};
+		const struct copy_options options = {.spec = &s->copy,
+						     .source = s->copy.from.context->fd,
+						     .ignore = s->copy.from.context->ignore};
 
 		if (copy_list(&options, &list, err) < 0)
 			return error_add(err, "%s: %s", s->place, insn_name(s->insn->kind));

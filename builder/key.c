@@ -24,7 +24,7 @@ static void add_run(const struct plan *p, const struct step *s, struct record *r
 	add_list(r, "env", &s->run.env);
 	record_add(r, "cwd", s->run.cwd);
 	record_add(r, "user", s->run.user);
-	if (s->run.no_network)
+	if (s->run.network == BUILD_NETWORK_NONE)
 		record_add(r, "network", "none");
 	if (s->run.script != NULL)
 		add_file(r, s->run.script);
@@ -36,7 +36,7 @@ static void add_copy(const struct step *s, const struct digest *from, const stru
 		     struct record *r)
 {
 	for (size_t i = 0; i < s->copy.source_count; i++)
-		record_add(r, "source", s->copy.sources[i]);
+		record_add(r, "source", s->copy.sources[i].path);
 	for (size_t i = 0; i < s->copy.file_count; i++)
 		add_file(r, &s->copy.files[i]);
 	record_add(r, "dest", s->copy.dest);
@@ -44,8 +44,8 @@ static void add_copy(const struct step *s, const struct digest *from, const stru
 		record_add(r, "chown", s->copy.chown);
 	if (s->copy.chmod != NULL)
 		record_add(r, "chmod", s->copy.chmod);
-	if (s->copy.unpack)
-		record_add(r, "unpack", "yes");
+	if (s->copy.unpack != UNPACK_NEVER)
+		record_add(r, "unpack", s->copy.unpack == UNPACK_LOCAL ? "yes" : "always");
 	if (from != NULL)
 		record_add_digest(r, "from", from);
 	if (list != NULL)

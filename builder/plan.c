@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/plan.h"
 
-#include "common/fd.h"
-
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -49,6 +47,52 @@ const struct flag *flag_of(const struct insn *insn, const char *name)
 		if (strcmp(insn->flags[i].name, name) == 0)
 			return &insn->flags[i];
 	return NULL;
+}
+
+/* Says of each flag this version does not act on that it does not, instead of ignoring it. */
+bool plan_flags_supported(struct plan *p, const struct dockerfile *file, const struct insn *insn,
+			  const char *const *known)
+{
+	bool fine = true;
+
+	for (size_t i = 0; i < insn->flag_count; i++) {
+		bool found = false;
+
+		for (const char *const *k = known; *k != NULL; k++)
+			found = found || strcmp(*k, insn->flags[i].name) == 0;
+		if (found)
+			continue;
+		plan_report(p, file, DIAG_ERROR, insn->flags[i].at, NULL,
+			    "%s --%s is not supported by this version of varve",
+			    insn_name(insn->kind), insn->flags[i].name);
+		fine = false;
+	}
+	return fine;
+}
+
+/* A bool flag; its value was checked by the parser. */
+bool flag_is_true(const struct flag *flag)
+{
+	return flag->value == NULL || strcasecmp(flag->value, "false") != 0;
+}
+
+const char *plan_heredoc(struct plan *p, const struct heredoc *h, size_t *length)
+{
+	auto_(buf) struct buf out = BUF_INIT;
+	bool start = true;
+
+	if (!h->strip_tabs) {
+		*length = h->length;
+		return h->body;
+	}
+	for (size_t i = 0; i < h->length; i++) {
+		if (start && h->body[i] == '\t')
+			continue;
+		start = h->body[i] == '\n';
+		buf_add_char(&out, h->body[i]);
+	}
+	*length = out.length;
+	return arena_strndup(&p->arena, out.data, out.length);
 }
 
 const char *path_join(struct arena *arena, const char *a, const char *b)
@@ -327,38 +371,6 @@ static void report_unused_args(struct plan *p)
 	}
 }
 
-static int load_ignore(struct plan *p, struct error *err)
-{
-	auto_(buf) struct buf text = BUF_INIT;
-	const char *named = p->options->dockerfile_in_context;
-	const char *candidates[2] = {
-		named != NULL ? arena_printf(&p->arena, "%s.dockerignore", named) : NULL,
-		".dockerignore",
-	};
-
-	for (int i = 0; i < 2 && p->options->context >= 0; i++) {
-		auto_fd int fd = -1;
-		struct error missing = ERROR_INIT;
-
-		if (candidates[i] == NULL)
-			continue;
-		/* O_NOFOLLOW: a link could show a host file's text in messages (CVE-2022-4122). */
-		fd = open_beneath(p->options->context, candidates[i],
-				  O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &missing);
-		if (fd < 0 && missing.code == ERROR_NOT_FOUND)
-			continue;
-		if (fd < 0) {
-			*err = missing;
-			return -1;
-		}
-		if (read_all(fd, IGNORE_MAX_BYTES, &text, err) < 0)
-			return error_add(err, "%s", candidates[i]);
-		p->ignore = ignore_parse(candidates[i], text.data, text.length, err);
-		return p->ignore != NULL ? 0 : -1;
-	}
-	return 0;
-}
-
 static void init_stages(struct plan *p)
 {
 	const struct stage *stages = dockerfile_stages(p->file, &p->stage_count);
@@ -424,7 +436,10 @@ static int fill(struct plan *p, struct error *err)
 	scope_set(&p->globals, "TARGETSTAGE",
 		  p->target->source->name != NULL ? p->target->source->name : "default", true);
 	need(p, p->target);
-	if (load_ignore(p, err) < 0)
+	p->context.fd = p->options->context;
+	if (p->context.fd >= 0 && !p->options->context_is_git &&
+	    context_ignore(p->context.fd, p->options->dockerfile_in_context, &p->context.ignore,
+			   err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->stage_count; i++)
 		if (p->stages[i].needed)
@@ -464,7 +479,7 @@ void plan_free(struct plan *p)
 	for (size_t i = 0; i < p->trigger_count; i++)
 		dockerfile_free(p->triggers[i]);
 	free(p->triggers);
-	ignore_free(p->ignore);
+	ignore_free(p->context.ignore);
 	arena_release(&p->arena);
 	free(p);
 }

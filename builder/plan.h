@@ -10,6 +10,7 @@
 #define BUILDER_PLAN_H
 
 #include "builder/build.h"
+#include "builder/context.h"
 #include "builder/ignore.h"
 #include "builder/scope.h"
 
@@ -28,32 +29,75 @@ struct inline_file {
 	size_t length;
 };
 
+/* Where COPY --from and RUN --mount=from find files. */
+struct source_root {
+	enum { FROM_CONTEXT, FROM_STAGE, FROM_IMAGE } kind;
+	struct context *context;  /* FROM_CONTEXT: the build's or a named one */
+	struct stage_plan *stage; /* FROM_STAGE */
+	struct base_image *image; /* FROM_IMAGE */
+};
+
+/* RUN --mount */
+struct run_mount {
+	enum run_mount_type { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH } type;
+	const char *target; /* clean and absolute; NULL: a secret that is only env */
+	const char *id;     /* of a cache, secret or agent */
+	bool has_from;      /* bind: always; cache: initial content */
+	struct source_root from;
+	const char *source; /* in from; clean, without leading slash, "" is all */
+	const char *env;    /* secret: the variable that holds it; or NULL */
+	bool read_only, required;
+	enum { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED } sharing;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint64_t size; /* tmpfs, bytes; 0: no limit of its own */
+	struct span at;
+};
+
 struct run_spec {
 	struct strings argv;
 	struct strings env;   /* what the key and the program see */
 	struct strings proxy; /* what only the program sees */
 	const char *cwd, *user;
 	const struct inline_file *script; /* placed in the root for this step only; or NULL */
-	bool no_network;
+	enum build_network network;
+	bool insecure; /* --security=insecure */
+	struct run_mount *mounts;
+	size_t mount_count;
 };
 
 #define SCRIPT_DIRECTORY "run/varve" /* where run_spec.script is found inside the root */
 
-enum copy_from { COPY_CONTEXT, COPY_STAGE, COPY_IMAGE };
+struct copy_source {
+	enum { SOURCE_PATH, SOURCE_HTTP, SOURCE_GIT } kind;
+	const char *path;    /* SOURCE_PATH: clean, relative to the root of `from`; may hold
+				wildcards. With --parents the pivot is kept as "/./". */
+	const char *written; /* as the user wrote it, for messages */
+	const struct git_source *git; /* SOURCE_GIT */
+};
 
 struct copy_spec {
-	enum copy_from from;
-	struct stage_plan *stage; /* COPY_STAGE */
-	struct base_image *image; /* COPY_IMAGE */
-	const char **sources;     /* clean, relative to the root of `from` */
-	const char **written;     /* the same as the user wrote them, for messages */
+	struct source_root from;
+	struct copy_source *sources;
 	size_t source_count;
 	struct inline_file *files; /* here-documents */
 	size_t file_count;
 	const char *dest;  /* absolute; a trailing slash means a directory */
 	const char *chown; /* or NULL */
 	const char *chmod; /* or NULL; checked */
-	bool unpack;       /* ADD: local archives are extracted */
+	enum {
+		UNPACK_NEVER,
+		UNPACK_LOCAL,
+		UNPACK_ALWAYS
+	} unpack;     /* archives are extracted;
+local ones by ADD, those from a URL only with --unpack */
+	bool parents; /* the path of a source is kept below dest */
+	bool link;    /* onto an empty root: nothing of the image below is looked at */
+	bool keep_git_dir;
+	const char *checksum;       /* of the one remote source; or NULL */
+	const char *const *exclude; /* --exclude patterns */
+	size_t exclude_count;
 };
 
 struct step {
@@ -80,7 +124,8 @@ struct mark {
 };
 
 struct base_image {
-	const char *written; /* as in FROM */
+	const char *written;  /* as in FROM */
+	const char *platform; /* "os/arch[/variant]" that was asked for */
 	struct image image;
 	struct base_image *next;
 };
@@ -121,7 +166,8 @@ struct plan {
 	size_t trigger_count;
 	struct step **steps; /* of all needed stages, in an order that respects dependencies */
 	size_t step_count;
-	struct ignore *ignore; /* of the context; NULL: nothing is ignored */
+	struct context context;   /* the build's; fd -1: none */
+	struct context *contexts; /* named ones that were used */
 	int64_t epoch;
 	unsigned warnings;
 };
@@ -156,8 +202,20 @@ void plan_mark(struct plan *p, struct stage_plan *stage, const char *created_by,
 void plan_add_volume(struct plan *p, struct stage_plan *stage, const char *path,
 		     const char *origin);
 
-/* The value of a flag, or NULL; and the flag itself. */
+/* The flag, or NULL. */
 const struct flag *flag_of(const struct insn *insn, const char *name);
+/* The value of a bool flag; it was checked by the parser. */
+bool flag_is_true(const struct flag *flag);
+/* Reports every flag that is not in known, a list that ends with NULL; false if there is one. */
+bool plan_flags_supported(struct plan *p, const struct dockerfile *file, const struct insn *insn,
+			  const char *const *known);
+
+/* The body without the tabs that <<- takes away. */
+const char *plan_heredoc(struct plan *p, const struct heredoc *h, size_t *length);
+
+/* The root that --from of COPY, or from= of a mount, names; false after reporting. */
+bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
+	       const char *name, struct span at, struct source_root *out);
 
 /* The earlier stage that `name` (or number) means as seen from stage `before`, or NULL. */
 struct stage_plan *plan_find_stage(struct plan *p, const char *name, int before);

@@ -7,53 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Says of each flag this version does not act on that it does not, instead of ignoring it. */
-static bool flags_supported(struct plan *p, const struct dockerfile *file, const struct insn *insn,
-			    const char *const *known)
-{
-	bool fine = true;
-
-	for (size_t i = 0; i < insn->flag_count; i++) {
-		bool found = false;
-
-		for (const char *const *k = known; *k != NULL; k++)
-			found = found || strcmp(*k, insn->flags[i].name) == 0;
-		if (found)
-			continue;
-		plan_report(p, file, DIAG_ERROR, insn->flags[i].at, NULL,
-			    "%s --%s is not supported by this version of varve",
-			    insn_name(insn->kind), insn->flags[i].name);
-		fine = false;
-	}
-	return fine;
-}
-
-/* A bool flag; its value was checked by the parser. */
-static bool flag_is_true(const struct flag *flag)
-{
-	return flag->value == NULL || strcasecmp(flag->value, "false") != 0;
-}
-
 /* --- RUN ----------------------------------------------------------------------------------- */
-
-static const char *heredoc_text(struct plan *p, const struct heredoc *h, size_t *length)
-{
-	auto_(buf) struct buf out = BUF_INIT;
-	bool start = true;
-
-	if (!h->strip_tabs) {
-		*length = h->length;
-		return h->body;
-	}
-	for (size_t i = 0; i < h->length; i++) {
-		if (start && h->body[i] == '\t')
-			continue;
-		start = h->body[i] == '\n';
-		buf_add_char(&out, h->body[i]);
-	}
-	*length = out.length;
-	return arena_strndup(&p->arena, out.data, out.length);
-}
 
 /* RUN <<EOF and nothing else: the body is the program. */
 static bool is_body_only(const struct insn *insn)
@@ -73,7 +27,7 @@ static const char *shell_text(struct plan *p, const struct insn *insn, struct ru
 	if (insn->arg_count == 0)
 		return "";
 	if (is_body_only(insn)) {
-		const char *body = heredoc_text(p, h, &length);
+		const char *body = plan_heredoc(p, h, &length);
 		struct inline_file *script;
 
 		if (length < 2 || memcmp(body, "#!", 2) != 0)
@@ -162,11 +116,11 @@ void plan_run(struct plan *p, struct stage_plan *stage, const struct dockerfile 
 	struct run_spec run = {.cwd = stage->config.working_dir, .user = stage->config.user};
 	struct step *step;
 
-	if (!flags_supported(p, file, insn, known))
+	if (!plan_flags_supported(p, file, insn, known))
 		return;
 	if (network != NULL && network->value != NULL) {
 		if (strcmp(network->value, "none") == 0)
-			run.no_network = true;
+			run.network = BUILD_NETWORK_NONE;
 		else if (strcmp(network->value, "default") != 0)
 			plan_report(p, file, DIAG_ERROR, network->at, "none and default are known",
 				    "RUN --network=%s is not allowed", network->value);
@@ -179,181 +133,6 @@ void plan_run(struct plan *p, struct stage_plan *stage, const struct dockerfile 
 	fill_environment(p, stage, &run);
 	step = plan_add_step(p, stage, STEP_RUN, file, place, insn, run_history(p, stage, &run));
 	step->run = run;
-}
-
-/* --- COPY and ADD -------------------------------------------------------------------------- */
-
-static bool is_remote(const char *source)
-{
-	static const char *const schemes[] = {"http://", "https://", "git://", "ssh://", "git@"};
-
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (strncmp(source, schemes[i], strlen(schemes[i])) == 0)
-			return true;
-	return false;
-}
-
-static void resolve_from(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
-			 const struct insn *insn, struct copy_spec *copy)
-{
-	const struct flag *from = flag_of(insn, "from");
-	struct error err = ERROR_INIT;
-	char text[ERROR_TEXT];
-
-	copy->from = COPY_CONTEXT;
-	if (from == NULL || from->value == NULL)
-		return;
-	if (strchr(from->value, '$') != NULL) {
-		plan_report(p, file, DIAG_ERROR, from->at,
-			    "give the image a stage of its own: FROM <image> AS <name>",
-			    "variable expansion is not supported for --from");
-		return;
-	}
-	copy->stage = plan_find_stage(p, from->value, stage->index);
-	if (copy->stage != NULL) {
-		copy->from = COPY_STAGE;
-		plan_need(p, copy->stage);
-		return;
-	}
-	if (plan_find_stage(p, from->value, (int)p->stage_count) != NULL) {
-		plan_report(p, file, DIAG_ERROR, from->at, "only earlier stages can be copied from",
-			    "--from=%s: the stage is this one or a later one", from->value);
-		return;
-	}
-	copy->from = COPY_IMAGE;
-	copy->image = plan_image(p, from->value, &err);
-	if (copy->image == NULL) {
-		error_format(&err, text, sizeof(text));
-		plan_report(p, file, DIAG_ERROR, from->at, err.hint[0] != '\0' ? err.hint : NULL,
-			    "%s", text);
-	}
-}
-
-static void add_file(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
-		     const struct heredoc *h, struct copy_spec *copy)
-{
-	struct inline_file *f;
-	const char *data;
-	size_t length;
-
-	data = heredoc_text(p, h, &length);
-	if (h->expand && h->word != NULL) {
-		data = plan_expand(p, stage, file, h->word, h->at);
-		length = data != NULL ? strlen(data) : 0;
-	}
-	copy->files = arena_grow(&p->arena, copy->files, copy->file_count, sizeof(*copy->files));
-	f = &copy->files[copy->file_count++];
-	*f = (struct inline_file){.name = h->name, .data = data, .length = length};
-}
-
-static void add_source(struct plan *p, const struct dockerfile *file, const struct insn *insn,
-		       const struct arg *arg, const char *text, struct copy_spec *copy)
-{
-	struct error err = ERROR_INIT;
-
-	if (insn->kind == INSN_ADD && is_remote(text)) {
-		plan_report(p, file, DIAG_ERROR, arg->at, "download it first and ADD the file",
-			    "ADD %s: remote sources are not supported by this version of varve",
-			    text);
-		return;
-	}
-	if (glob_check(text, &err) < 0) {
-		plan_report(p, file, DIAG_ERROR, arg->at, NULL, "%s", err.frame[0].text);
-		return;
-	}
-	copy->sources = arena_grow(&p->arena, copy->sources, copy->source_count, sizeof(char *));
-	copy->written = arena_grow(&p->arena, copy->written, copy->source_count, sizeof(char *));
-	copy->written[copy->source_count] = text;
-	copy->sources[copy->source_count++] = path_join(&p->arena, "/", text) + 1;
-}
-
-static void add_operands(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
-			 const struct insn *insn, struct copy_spec *copy)
-{
-	const struct arg *last = &insn->args[insn->arg_count - 1];
-	const char *dest = plan_expand(p, stage, file, last->word, last->at);
-	size_t length;
-
-	for (size_t i = 0; i + 1 < insn->arg_count; i++) {
-		const struct arg *arg = &insn->args[i];
-		const char *text;
-
-		if (arg->heredoc != NULL) {
-			add_file(p, stage, file, arg->heredoc, copy);
-			continue;
-		}
-		text = plan_expand(p, stage, file, arg->word, arg->at);
-		if (text != NULL)
-			add_source(p, file, insn, arg, text, copy);
-	}
-	if (dest == NULL)
-		return;
-	length = strlen(dest);
-	copy->dest = path_join(&p->arena, stage->config.working_dir, dest);
-	if (length == 0 || dest[length - 1] == '/' || strcmp(dest, ".") == 0 ||
-	    (length > 1 && strcmp(dest + length - 2, "/.") == 0))
-		copy->dest = arena_printf(&p->arena, "%s%s", copy->dest,
-					  strcmp(copy->dest, "/") == 0 ? "" : "/");
-	if (copy->source_count + copy->file_count > 1 && copy->dest[strlen(copy->dest) - 1] != '/')
-		plan_report(p, file, DIAG_ERROR, last->at, "add a slash: the sources go into it",
-			    "when %s has more than one source, the destination must be a directory "
-			    "and end with /",
-			    insn_name(insn->kind));
-}
-
-static const char *copy_history(struct plan *p, const struct insn *insn,
-				const struct copy_spec *copy)
-{
-	auto_(buf) struct buf text = BUF_INIT;
-
-	buf_add_str(&text, insn_name(insn->kind));
-	for (size_t i = 0; i < insn->flag_count; i++)
-		buf_printf(&text, " --%s%s%s", insn->flags[i].name,
-			   insn->flags[i].value != NULL ? "=" : "",
-			   insn->flags[i].value != NULL ? insn->flags[i].value : "");
-	for (size_t i = 0; i < copy->file_count; i++)
-		buf_printf(&text, " <<%s", copy->files[i].name);
-	for (size_t i = 0; i < copy->source_count; i++)
-		buf_printf(&text, " %s", copy->written[i]);
-	buf_printf(&text, " %s", copy->dest != NULL ? copy->dest : "");
-	return arena_strndup(&p->arena, text.data, text.length);
-}
-
-static const char *expand_flag(struct plan *p, struct stage_plan *stage,
-			       const struct dockerfile *file, const struct insn *insn,
-			       const char *name)
-{
-	const struct flag *flag = flag_of(insn, name);
-
-	if (flag == NULL || flag->word == NULL)
-		return NULL;
-	return plan_expand(p, stage, file, flag->word, flag->at);
-}
-
-void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
-	       const char *place, const struct insn *insn)
-{
-	static const char *const known[] = {"from", "chown", "chmod", "link", "unpack", NULL};
-	struct copy_spec copy = {.unpack = insn->kind == INSN_ADD};
-	struct error err = ERROR_INIT;
-	struct step *step;
-
-	if (!flags_supported(p, file, insn, known) || insn->arg_count < 2)
-		return;
-	resolve_from(p, stage, file, insn, &copy);
-	copy.chown = expand_flag(p, stage, file, insn, "chown");
-	copy.chmod = expand_flag(p, stage, file, insn, "chmod");
-	if (flag_of(insn, "unpack") != NULL)
-		copy.unpack = flag_is_true(flag_of(insn, "unpack"));
-	if (copy.chmod != NULL && mode_check(copy.chmod, &err) < 0)
-		plan_report(p, file, DIAG_ERROR, flag_of(insn, "chmod")->at, err.hint, "%s",
-			    err.frame[0].text);
-	add_operands(p, stage, file, insn, &copy);
-	if (copy.from == COPY_CONTEXT && copy.source_count > 0 && p->options->context < 0)
-		plan_report(p, file, DIAG_ERROR, insn->at, "give a directory as the context",
-			    "%s needs a build context", insn_name(insn->kind));
-	step = plan_add_step(p, stage, STEP_COPY, file, place, insn, copy_history(p, insn, &copy));
-	step->copy = copy;
 }
 
 /* --- WORKDIR ------------------------------------------------------------------------------- */

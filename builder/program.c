@@ -308,7 +308,8 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 		.groups = user->groups,
 		.group_count = user->group_count,
 		.hostname = hostname,
-		.network = run->no_network ? SANDBOX_NO_NETWORK : SANDBOX_HOST_NETWORK,
+		.network = run->network == BUILD_NETWORK_NONE ? SANDBOX_NO_NETWORK
+							      : SANDBOX_HOST_NETWORK,
 		.mounts = mounts,
 		.mount_count = 3,
 		.input = -1,

@@ -141,7 +141,8 @@ static void id_of_stage(const struct build *b, const struct stage_plan *stage, s
 
 static bool needs_list(const struct step *s)
 {
-	return s->kind == STEP_COPY && s->copy.from == COPY_CONTEXT && s->copy.source_count > 0;
+	return s->kind == STEP_COPY && s->copy.from.kind == FROM_CONTEXT &&
+	       s->copy.source_count > 0;
 }
 
 /* May the key be computed? */
@@ -152,7 +153,8 @@ static bool is_ready(const struct execution *e)
 
 	if (needs_list(s) && e->list_state != LIST_READY)
 		return false;
-	if (s->kind == STEP_COPY && s->copy.from == COPY_STAGE && !stage_sealed(b, s->copy.stage))
+	if (s->kind == STEP_COPY && s->copy.from.kind == FROM_STAGE &&
+	    !stage_sealed(b, s->copy.from.stage))
 		return false;
 	if (s->previous != NULL)
 		return b->steps[s->previous->number - 1].state >= STEP_SEALED;
@@ -163,7 +165,7 @@ static void compute_key(struct execution *e)
 {
 	const struct build *b = e->build;
 	const struct step *s = e->step;
-	const bool from_other = s->kind == STEP_COPY && s->copy.from != COPY_CONTEXT;
+	const bool from_other = s->kind == STEP_COPY && s->copy.from.kind != FROM_CONTEXT;
 	struct digest from;
 
 	if (s->previous != NULL)
@@ -172,10 +174,10 @@ static void compute_key(struct execution *e)
 		id_of_stage(b, s->stage->base_stage, &e->parent);
 	else
 		key_of_base(s->stage->base == BASE_IMAGE ? s->stage->image : NULL, &e->parent);
-	if (from_other && s->copy.from == COPY_STAGE)
-		id_of_stage(b, s->copy.stage, &from);
+	if (from_other && s->copy.from.kind == FROM_STAGE)
+		id_of_stage(b, s->copy.from.stage, &from);
 	else if (from_other)
-		key_of_base(s->copy.image, &from);
+		key_of_base(s->copy.from.image, &from);
 	key_of_step(b->plan, s, &e->parent, from_other ? &from : NULL,
 		    needs_list(s) ? &e->list_digest : NULL, &e->inputs, &e->key);
 	e->have_key = true;
@@ -303,11 +305,12 @@ static int start_work(struct execution *e, struct error *err)
 	const struct step *s = e->step;
 	auto_(lowers) struct lowers below = {.fd = NULL}, source = {.fd = NULL};
 	int ready = trees_below(b, s, &below, err), other = 1;
-	bool from_other = s->kind == STEP_COPY && s->copy.from != COPY_CONTEXT;
+	bool from_other = s->kind == STEP_COPY && s->copy.from.kind != FROM_CONTEXT;
 
 	if (ready >= 0 && from_other)
-		other = s->copy.from == COPY_STAGE ? trees_of_stage(b, s->copy.stage, &source, err)
-						   : trees_of_image(b, s->copy.image, &source, err);
+		other = s->copy.from.kind == FROM_STAGE
+				? trees_of_stage(b, s->copy.from.stage, &source, err)
+				: trees_of_image(b, s->copy.from.image, &source, err);
 	if (ready < 0 || other < 0)
 		return -1;
 	if (!ready || !other)

@@ -89,7 +89,7 @@ static int source_root(const struct root_work *w, struct error *err)
 	};
 
 	if (w->source == NULL)
-		return reopen_dir(b->options->context, err);
+		return reopen_dir(w->e->step->copy.from.context->fd, err);
 	return spec.count > 0 ? overlay_mount(&spec, err) : reopen_dir(w->work, err);
 }
 
@@ -103,7 +103,7 @@ static int copy_work(void *arg, struct buf *result, struct error *err)
 	auto_fd int source = -1;
 	struct copy_options options = {
 		.spec = spec,
-		.ignore = spec->from == COPY_CONTEXT ? b->plan->ignore : NULL,
+		.ignore = spec->from.kind == FROM_CONTEXT ? spec->from.context->ignore : NULL,
 		.target = target,
 		.below = &below,
 	};
@@ -182,8 +182,10 @@ static int list_work(void *arg, struct buf *result, struct error *err)
 {
 	struct execution *e = arg;
 	struct build *b = e->build;
-	const struct copy_options options = {
-		.spec = &e->step->copy, .source = b->options->context, .ignore = b->plan->ignore};
+	const struct copy_spec *spec = &e->step->copy;
+	const struct copy_options options = {.spec = spec,
+					     .source = spec->from.context->fd,
+					     .ignore = spec->from.context->ignore};
 	auto_(buf) struct buf text = BUF_INIT;
 	struct digest d;
 

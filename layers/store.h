@@ -11,6 +11,7 @@
  *	lists/<digest hex>              what a COPY key was made of, to explain a miss
  *	trees/<diff id hex>/{fs,meta}   unpacked layer, ready to be an overlay lower; meta is the
  *	                                record "varve-tree" with the fields entries and bytes
+ *	mounts/<id hex>[.N]/fs          RUN --mount=type=cache; N > 0: further private ones
  *	logs/<time>-<random>.log        what the programs of a build wrote; prune keeps a week
  *	lock/gc  lock/refs  lock/key/<hex>
  *	pending/<boot id>/{blobs,cache,layers,lists,trees}/
@@ -138,6 +139,21 @@ int store_pin(struct store *s, enum store_area area, const struct digest *id, bo
    has it. */
 int store_lock_key(struct store *s, const struct digest *key, bool wait, struct error *err);
 
+/* --- cache mounts --------------------------------------------------------------------------- */
+
+enum store_sharing {
+	STORE_MOUNT_SHARED,  /* with everybody */
+	STORE_MOUNT_PRIVATE, /* one that nobody else has now: the first free of id, id.1, ... */
+	STORE_MOUNT_LOCKED,  /* one at a time; who comes second waits */
+};
+
+/* Opens the directory of a cache mount and makes it, 0755 and empty, if there is none; *fresh then
+   says so, and the caller sets its mode and fills it before it gives the lock away. *lock keeps it
+   until it is closed: from prune, and as sharing says from others. Sharing is between those that
+   use the same kind of it. With wait false ERROR_EXISTS if it is in use. */
+int store_mount_open(struct store *s, const struct digest *id, enum store_sharing sharing,
+		     bool wait, int *lock, bool *fresh, struct error *err);
+
 /* --- care ---------------------------------------------------------------------------------- */
 
 /* Removes what no name, no cache record and no living process leads to: trees, blobs, layers and
@@ -150,10 +166,11 @@ struct prune_options {
 	bool cache;    /* also build cache records (and what only they reach) */
 	int64_t older; /* with cache: only those not written for this many seconds; 0 = all */
 	bool unnamed;  /* also images without a name */
+	bool mounts;   /* also cache mounts that nobody uses now; older applies */
 	bool dry_run;
 };
 struct prune_report {
-	uint64_t blobs, trees, records, names;
+	uint64_t blobs, trees, records, names, mounts;
 	uint64_t bytes; /* on disk */
 };
 int store_prune(struct store *s, const struct prune_options *options, struct prune_report *out,

@@ -30,13 +30,16 @@
 enum { SANDBOX_MAX_MOUNTS = 256 }; /* more is ERROR_LIMIT */
 
 /* A mount on top of the root. target is absolute and must exist in the root as a directory or a
-   file, whichever source is; it is resolved inside the root. */
+   file, whichever source is; it is resolved inside the root. Only below an earlier mount of the
+   list, where no stub layer can show, it is made if it is missing. */
 struct sandbox_mount {
 	enum sandbox_mount_kind {
 		SANDBOX_BIND,  /* source: a directory or file descriptor; cloned */
 		SANDBOX_TMPFS, /* size, mode */
 		SANDBOX_MOVE,  /* source: a detached mount, such as overlay_mount() gives; attached
 				*/
+		SANDBOX_SUBTREE, /* source: the same; what lies at subpath in it is attached */
+		SANDBOX_DATA,    /* a file with data, length, mode, uid, gid; never on a disk */
 	} kind;
 	int source;
 	const char *target;
@@ -44,7 +47,12 @@ struct sandbox_mount {
 	bool recursive;       /* of a bind: with the mounts below source */
 	bool exec, dev, suid; /* false: mounted noexec, nodev, nosuid */
 	uint64_t size;        /* of a tmpfs in bytes; 0: the kernel's default */
-	mode_t mode;          /* of a tmpfs */
+	mode_t mode;          /* of a tmpfs or a file */
+	const char *subpath;  /* relative; "" is the whole; links are resolved inside source */
+	const void *data;
+	size_t length;
+	uid_t uid; /* owner of a tmpfs's root or a file */
+	gid_t gid;
 };
 
 enum sandbox_network {
@@ -71,6 +79,13 @@ struct sandbox_spec {
 	uint64_t capabilities;    /* mask of CAP_*; SANDBOX_CAPABILITIES is Docker's set */
 	bool new_session;         /* setsid; no controlling terminal */
 	bool read_only_root;
+	bool unconfined;   /* RUN --security=insecure: nothing masked, /sys writable, no filter */
+	uint64_t shm_size; /* of /dev/shm, bytes; 0: 64 MiB */
+	const struct sandbox_limit {
+		int resource; /* RLIMIT_* */
+		uint64_t soft, hard;
+	} * limits; /* what the caller may not raise is ERROR_DENIED */
+	size_t limit_count;
 };
 
 #define SANDBOX_CAPABILITIES UINT64_C(0xa80425fb)

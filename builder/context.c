@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/context.h"
+
+#include "common/arena.h"
+#include "common/fd.h"
+
+int context_ignore(int directory, const char *dockerfile, struct ignore **out, struct error *err)
+{
+	auto_free char *own = dockerfile != NULL ? xprintf("%s.dockerignore", dockerfile) : NULL;
+	const char *candidates[2] = {own, ".dockerignore"};
+	auto_(buf) struct buf text = BUF_INIT;
+
+	*out = NULL;
+	for (int i = 0; i < 2; i++) {
+		auto_fd int fd = -1;
+		struct error missing = ERROR_INIT;
+
+		if (candidates[i] == NULL)
+			continue;
+		/* O_NOFOLLOW: a link could show a host file's text in messages (CVE-2022-4122). */
+		fd = open_beneath(directory, candidates[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
+				  &missing);
+		if (fd < 0 && missing.code == ERROR_NOT_FOUND)
+			continue;
+		if (fd < 0) {
+			*err = missing;
+			return -1;
+		}
+		if (read_all(fd, IGNORE_MAX_BYTES, &text, err) < 0)
+			return error_add(err, "%s", candidates[i]);
+		*out = ignore_parse(candidates[i], text.data, text.length, err);
+		return *out != NULL ? 0 : -1;
+	}
+	return 0;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* COPY and ADD. */
+#include "builder/plan.h"
+
+#include "builder/syntax.h"
+
+#include <string.h>
+
+static bool is_remote(const char *source)
+{
+	static const char *const schemes[] = {"http://", "https://", "git://", "ssh://", "git@"};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncmp(source, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	return false;
+}
+
+static void add_file(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
+		     const struct heredoc *h, struct copy_spec *copy)
+{
+	struct inline_file *f;
+	const char *data;
+	size_t length;
+
+	data = plan_heredoc(p, h, &length);
+	if (h->expand && h->word != NULL) {
+		data = plan_expand(p, stage, file, h->word, h->at);
+		length = data != NULL ? strlen(data) : 0;
+	}
+	copy->files = arena_grow(&p->arena, copy->files, copy->file_count, sizeof(*copy->files));
+	f = &copy->files[copy->file_count++];
+	*f = (struct inline_file){.name = h->name, .data = data, .length = length};
+}
+
+static void add_source(struct plan *p, const struct dockerfile *file, const struct insn *insn,
+		       const struct arg *arg, const char *text, struct copy_spec *copy)
+{
+	struct error err = ERROR_INIT;
+
+	if (insn->kind == INSN_ADD && is_remote(text)) {
+		plan_report(p, file, DIAG_ERROR, arg->at, "download it first and ADD the file",
+			    "ADD %s: remote sources are not supported by this version of varve",
+			    text);
+		return;
+	}
+	if (glob_check(text, &err) < 0) {
+		plan_report(p, file, DIAG_ERROR, arg->at, NULL, "%s", err.frame[0].text);
+		return;
+	}
+	copy->sources =
+		arena_grow(&p->arena, copy->sources, copy->source_count, sizeof(*copy->sources));
+	copy->sources[copy->source_count++] = (struct copy_source){
+		.kind = SOURCE_PATH,
+		.written = text,
+		.path = path_join(&p->arena, "/", text) + 1,
+	};
+}
+
+static void add_operands(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
+			 const struct insn *insn, struct copy_spec *copy)
+{
+	const struct arg *last = &insn->args[insn->arg_count - 1];
+	const char *dest = plan_expand(p, stage, file, last->word, last->at);
+	size_t length;
+
+	for (size_t i = 0; i + 1 < insn->arg_count; i++) {
+		const struct arg *arg = &insn->args[i];
+		const char *text;
+
+		if (arg->heredoc != NULL) {
+			add_file(p, stage, file, arg->heredoc, copy);
+			continue;
+		}
+		text = plan_expand(p, stage, file, arg->word, arg->at);
+		if (text != NULL)
+			add_source(p, file, insn, arg, text, copy);
+	}
+	if (dest == NULL)
+		return;
+	length = strlen(dest);
+	copy->dest = path_join(&p->arena, stage->config.working_dir, dest);
+	if (length == 0 || dest[length - 1] == '/' || strcmp(dest, ".") == 0 ||
+	    (length > 1 && strcmp(dest + length - 2, "/.") == 0))
+		copy->dest = arena_printf(&p->arena, "%s%s", copy->dest,
+					  strcmp(copy->dest, "/") == 0 ? "" : "/");
+	if (copy->source_count + copy->file_count > 1 && copy->dest[strlen(copy->dest) - 1] != '/')
+		plan_report(p, file, DIAG_ERROR, last->at, "add a slash: the sources go into it",
+			    "when %s has more than one source, the destination must be a directory "
+			    "and end with /",
+			    insn_name(insn->kind));
+}
+
+static const char *copy_history(struct plan *p, const struct insn *insn,
+				const struct copy_spec *copy)
+{
+	auto_(buf) struct buf text = BUF_INIT;
+
+	buf_add_str(&text, insn_name(insn->kind));
+	for (size_t i = 0; i < insn->flag_count; i++)
+		buf_printf(&text, " --%s%s%s", insn->flags[i].name,
+			   insn->flags[i].value != NULL ? "=" : "",
+			   insn->flags[i].value != NULL ? insn->flags[i].value : "");
+	for (size_t i = 0; i < copy->file_count; i++)
+		buf_printf(&text, " <<%s", copy->files[i].name);
+	for (size_t i = 0; i < copy->source_count; i++)
+		buf_printf(&text, " %s", copy->sources[i].written);
+	buf_printf(&text, " %s", copy->dest != NULL ? copy->dest : "");
+	return arena_strndup(&p->arena, text.data, text.length);
+}
+
+static const char *expand_flag(struct plan *p, struct stage_plan *stage,
+			       const struct dockerfile *file, const struct insn *insn,
+			       const char *name)
+{
+	const struct flag *flag = flag_of(insn, name);
+
+	if (flag == NULL || flag->word == NULL)
+		return NULL;
+	return plan_expand(p, stage, file, flag->word, flag->at);
+}
+
+void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
+	       const char *place, const struct insn *insn)
+{
+	static const char *const known[] = {"from", "chown", "chmod", "link", "unpack", NULL};
+	struct copy_spec copy = {
+		.from = {.kind = FROM_CONTEXT, .context = &p->context},
+		.unpack = insn->kind == INSN_ADD ? UNPACK_LOCAL : UNPACK_NEVER,
+	};
+	const struct flag *from = flag_of(insn, "from");
+	struct error err = ERROR_INIT;
+	struct step *step;
+
+	if (!plan_flags_supported(p, file, insn, known) || insn->arg_count < 2)
+		return;
+	if (from != NULL && from->value != NULL)
+		plan_root(p, stage, file, from->value, from->at, &copy.from);
+	copy.chown = expand_flag(p, stage, file, insn, "chown");
+	copy.chmod = expand_flag(p, stage, file, insn, "chmod");
+	if (flag_of(insn, "unpack") != NULL)
+		copy.unpack = flag_is_true(flag_of(insn, "unpack")) ? UNPACK_ALWAYS : UNPACK_NEVER;
+	if (copy.chmod != NULL && mode_check(copy.chmod, &err) < 0)
+		plan_report(p, file, DIAG_ERROR, flag_of(insn, "chmod")->at, err.hint, "%s",
+			    err.frame[0].text);
+	add_operands(p, stage, file, insn, &copy);
+	if (copy.from.kind == FROM_CONTEXT && copy.source_count > 0 && p->context.fd < 0)
+		plan_report(p, file, DIAG_ERROR, insn->at, "give a directory as the context",
+			    "%s needs a build context", insn_name(insn->kind));
+	step = plan_add_step(p, stage, STEP_COPY, file, place, insn, copy_history(p, insn, &copy));
+	step->copy = copy;
+}
