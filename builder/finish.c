@@ -165,6 +165,6 @@ int finish(struct build *b, struct build_result *result, struct error *err)
 	result->steps = (unsigned)b->plan->step_count;
 	for (size_t i = 0; i < b->plan->step_count; i++)
 		result->cached += b->steps[i].cached;
-	result->warnings = b->plan->warnings;
+	result->warnings = (unsigned)dockerfile_warnings(b->plan->file);
 	return 0;
 }

@@ -1,27 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/plan.h"
 
+#include "builder/lint.h"
+
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
+static void report(struct plan *p, const struct dockerfile *file, enum rule rule,
+		   enum diag_severity severity, struct span at, const char *hint,
+		   const char *format, va_list args)
+{
+	auto_(buf) struct buf text = BUF_INIT;
+
+	/* A trigger has no line in the user's file; its FROM has. */
+	if (file != p->file) {
+		at = p->current->source->from->at;
+		buf_printf(&text, "ONBUILD of %s: ", dockerfile_name(file));
+	}
+	buf_vprintf(&text, format, args);
+	if (rule != RULE_NONE)
+		dockerfile_warn(p->file, rule, at, hint, "%s", text.data);
+	else
+		dockerfile_report(p->file, severity, at, hint, "%s", text.data);
+}
+
 void plan_report(struct plan *p, const struct dockerfile *file, enum diag_severity severity,
 		 struct span at, const char *hint, const char *format, ...)
 {
-	auto_(buf) struct buf text = BUF_INIT;
 	va_list args;
 
 	va_start(args, format);
-	buf_vprintf(&text, format, args);
+	report(p, file, RULE_NONE, severity, at, hint, format, args);
 	va_end(args);
-	if (file == p->file)
-		dockerfile_report(p->file, severity, at, hint, "%s", text.data);
-	else
-		/* A trigger has no line in the user's file; its FROM has. */
-		dockerfile_report(p->file, severity, p->current->source->from->at, hint,
-				  "ONBUILD of %s: %s", dockerfile_name(file), text.data);
-	if (severity == DIAG_WARNING)
-		p->warnings++;
+}
+
+void plan_warn(struct plan *p, const struct dockerfile *file, enum rule rule, struct span at,
+	       const char *hint, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report(p, file, rule, DIAG_WARNING, at, hint, format, args);
+	va_end(args);
 }
 
 const char *plan_expand(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
@@ -326,51 +347,6 @@ static void set_epoch(struct plan *p)
 		p->epoch = value;
 }
 
-/* --- leftovers ----------------------------------------------------------------------------- */
-
-static bool arg_declared(const struct plan *p, const char *name, const char **names, size_t *count)
-{
-	size_t insn_count;
-	const struct insn *const *insns = dockerfile_insns(p->file, &insn_count);
-	bool found = false;
-
-	*count = 0;
-	for (size_t i = 0; i < insn_count; i++) {
-		const struct insn *insn = insns[i]->child != NULL ? insns[i]->child : insns[i];
-
-		for (size_t j = 0; insn->kind == INSN_ARG && j < insn->arg_count; j++) {
-			found = found || strcmp(insn->args[j].key, name) == 0;
-			if (names != NULL)
-				names[*count] = insn->args[j].key;
-			(*count)++;
-		}
-	}
-	return found;
-}
-
-static void report_unused_args(struct plan *p)
-{
-	struct span top = {0, 0};
-
-	for (size_t i = 0; i < p->options->arg_count; i++) {
-		const char *name = p->options->args[i].name;
-		const char **names;
-		const char *near;
-		size_t count;
-
-		if (scope_is_proxy(name) || strncmp(name, "BUILDKIT_", 9) == 0 ||
-		    strcmp(name, "SOURCE_DATE_EPOCH") == 0 || strncmp(name, "TARGET", 6) == 0 ||
-		    strncmp(name, "BUILD", 5) == 0 || arg_declared(p, name, NULL, &count))
-			continue;
-		names = arena_alloc(&p->arena, count * sizeof(*names));
-		arg_declared(p, name, names, &count);
-		near = suggest(name, names, count);
-		plan_report(p, p->file, DIAG_WARNING, top,
-			    near != NULL ? arena_printf(&p->arena, "did you mean %s?", near) : NULL,
-			    "build argument %s was not consumed: no ARG declares it", name);
-	}
-}
-
 static void init_stages(struct plan *p)
 {
 	const struct stage *stages = dockerfile_stages(p->file, &p->stage_count);
@@ -389,28 +365,6 @@ static void init_stages(struct plan *p)
 	}
 }
 
-/* The frontend is built in; another one is named, but never fetched and run (CVE-2026-33747). */
-static void check_syntax(struct plan *p)
-{
-	static const char *const known[] = {"docker/dockerfile", "docker.io/docker/dockerfile",
-					    "dockerfile.v0"};
-	const char *syntax = dockerfile_syntax(p->file);
-	struct span top = {0, 0};
-
-	for (size_t i = 0; syntax != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
-		size_t length = strlen(known[i]);
-
-		if (strncmp(syntax, known[i], length) == 0 &&
-		    (syntax[length] == '\0' || syntax[length] == ':' || syntax[length] == '@' ||
-		     syntax[length] == ' ' || syntax[length] == '-'))
-			return;
-	}
-	if (syntax != NULL)
-		plan_report(p, p->file, DIAG_WARNING, top,
-			    "varve reads the language of docker/dockerfile and runs no frontends",
-			    "the syntax %s is not used", syntax);
-}
-
 static int fail_if_wrong(const struct plan *p, struct error *err)
 {
 	size_t errors = dockerfile_errors(p->file);
@@ -425,7 +379,7 @@ static int fill(struct plan *p, struct error *err)
 {
 	if (fail_if_wrong(p, err) < 0)
 		return -1;
-	check_syntax(p);
+	lint_syntax(p);
 	set_globals(p);
 	set_epoch(p);
 	init_stages(p);
@@ -444,7 +398,7 @@ static int fill(struct plan *p, struct error *err)
 	for (size_t i = 0; i < p->stage_count; i++)
 		if (p->stages[i].needed)
 			plan_need(p, &p->stages[i]);
-	report_unused_args(p);
+	lint_build_args(p);
 	for (size_t i = 0; i < p->options->label_count; i++)
 		config_set_label(&p->target->config, p->options->labels[i].name,
 				 p->options->labels[i].value);

@@ -13,6 +13,7 @@
 #include "builder/context.h"
 #include "builder/ignore.h"
 #include "builder/scope.h"
+#include "parser/rule.h"
 
 enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };
 
@@ -169,7 +170,6 @@ struct plan {
 	struct context context;   /* the build's; fd -1: none */
 	struct context *contexts; /* named ones that were used */
 	int64_t epoch;
-	unsigned warnings;
 };
 
 /* Adds an error or warning at a span of the instruction. Errors make build_plan() fail at its end;
@@ -177,6 +177,10 @@ struct plan {
 void plan_report(struct plan *p, const struct dockerfile *file, enum diag_severity severity,
 		 struct span at, const char *hint, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
+
+/* Adds a finding of a rule, unless the user switched it off there. */
+void plan_warn(struct plan *p, const struct dockerfile *file, enum rule rule, struct span at,
+	       const char *hint, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* Expands a word in the stage's scope into the plan's arena. NULL after reporting. */
 const char *plan_expand(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,

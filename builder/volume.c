@@ -138,6 +138,19 @@ static const char *origin_of(const struct step *s, const char *volume)
 	return "an earlier instruction";
 }
 
+/* At the instruction; a trigger has no line in the file, the FROM that set it off has. */
+static void warn(const struct execution *e, const char *text)
+{
+	const struct step *s = e->step;
+	struct dockerfile *df = e->build->plan->file;
+	struct span at = s->file == df ? s->insn->keyword_at : s->stage->source->from->at;
+
+	dockerfile_warn(df, RULE_WRITE_UNDER_VOLUME, at,
+			"declare the volume after the last write, or build with "
+			"--volume-writes=discard",
+			"%s", text);
+}
+
 int volume_report(struct execution *e, struct error *err)
 {
 	const struct step *s = e->step;
@@ -161,8 +174,7 @@ int volume_report(struct execution *e, struct error *err)
 					       "with --volume-writes=keep");
 		}
 		buf_add_str(&text, "; they are kept in the image");
-		e->build->plan->warnings++;
-		step_event(e, (struct event){.kind = EVENT_WARNING, .text = text.data});
+		warn(e, text.data);
 	}
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 enum { EXCERPT_WIDTH = 160, EXCERPT_LINES = 12, CONTEXT_LINES = 2 };
 
-static void diag_insert(struct dockerfile *df, struct diag diag)
+static void insert(struct dockerfile *df, struct diag diag)
 {
 	size_t at = df->diag_count;
 
@@ -19,17 +19,41 @@ static void diag_insert(struct dockerfile *df, struct diag diag)
 	df->diag_count++;
 }
 
-static void diag_vadd(struct dockerfile *df, struct diag diag, const char *hint, const char *format,
-		      va_list args)
+static bool same(const struct diag *a, const struct diag *b)
+{
+	return a->severity == b->severity && a->at.start == b->at.start && a->at.end == b->at.end &&
+	       strcmp(a->text, b->text) == 0;
+}
+
+/* Counts it, and keeps it unless there are too many or it is there: a plan for each platform finds
+   the same things again. */
+static void show(struct dockerfile *df, const struct diag *diag)
+{
+	bool error = diag->severity == DIAG_ERROR;
+
+	for (size_t i = 0; i < df->diag_count; i++)
+		if (same(&df->diags[i], diag))
+			return;
+	if (error) {
+		df->errors++;
+		df->syntax_errors += diag->phase == DIAG_SYNTAX;
+	} else {
+		df->warnings++;
+	}
+	if ((error ? df->errors : df->warnings) <= DIAG_MAX)
+		insert(df, *diag);
+}
+
+static void diag_vadd(struct dockerfile *df, struct diag diag, enum rule rule, const char *hint,
+		      const char *format, va_list args)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 
-	if (diag.severity == DIAG_ERROR) {
+	if (diag.severity == DIAG_ERROR && df->errors >= DIAG_MAX) {
 		df->errors++;
 		df->syntax_errors += diag.phase == DIAG_SYNTAX;
-	}
-	if (df->diag_count >= DIAG_MAX)
 		return;
+	}
 	buf_vprintf(&text, format, args);
 	diag.text = arena_strndup(&df->arena, text.data, text.length);
 	diag.hint = hint != NULL ? arena_strdup(&df->arena, hint) : NULL;
@@ -38,7 +62,36 @@ static void diag_vadd(struct dockerfile *df, struct diag diag, const char *hint,
 	if (diag.at.end < diag.at.start)
 		diag.at.end = diag.at.start;
 	dockerfile_line_column(df, diag.at.start, &diag.line, &diag.column);
-	diag_insert(df, diag);
+	if (rule == RULE_NONE) {
+		show(df, &diag);
+		return;
+	}
+	diag.rule = rule_info(rule)->name;
+	if (df->finding_count < FINDING_MAX) {
+		df->findings = arena_grow(&df->arena, df->findings, df->finding_count,
+					  sizeof(*df->findings));
+		df->findings[df->finding_count++] = (struct finding){rule, diag};
+	}
+	if (df->complete && checks_allow(df, rule, diag.at.start))
+		show(df, &diag);
+}
+
+void diag_filter(struct dockerfile *df)
+{
+	size_t kept = 0;
+
+	df->complete = true;
+	df->warnings = 0;
+	for (size_t i = 0; i < df->diag_count; i++) {
+		if (df->diags[i].rule != NULL)
+			continue;
+		df->warnings += df->diags[i].severity == DIAG_WARNING;
+		df->diags[kept++] = df->diags[i];
+	}
+	df->diag_count = kept;
+	for (size_t i = 0; i < df->finding_count; i++)
+		if (checks_allow(df, df->findings[i].rule, df->findings[i].diag.at.start))
+			show(df, &df->findings[i].diag);
 }
 
 void diag_add(struct dockerfile *df, enum diag_phase phase, enum diag_severity severity,
@@ -48,7 +101,7 @@ void diag_add(struct dockerfile *df, enum diag_phase phase, enum diag_severity s
 	va_list args;
 
 	va_start(args, format);
-	diag_vadd(df, diag, hint, format, args);
+	diag_vadd(df, diag, RULE_NONE, hint, format, args);
 	va_end(args);
 }
 
@@ -59,8 +112,24 @@ void dockerfile_report(struct dockerfile *df, enum diag_severity severity, struc
 	va_list args;
 
 	va_start(args, format);
-	diag_vadd(df, diag, hint, format, args);
+	diag_vadd(df, diag, RULE_NONE, hint, format, args);
 	va_end(args);
+}
+
+void dockerfile_warn(struct dockerfile *df, enum rule rule, struct span at, const char *hint,
+		     const char *format, ...)
+{
+	struct diag diag = {.severity = DIAG_WARNING, .phase = DIAG_SEMANTIC, .at = at};
+	va_list args;
+
+	va_start(args, format);
+	diag_vadd(df, diag, rule, hint, format, args);
+	va_end(args);
+}
+
+size_t dockerfile_warnings(const struct dockerfile *df)
+{
+	return df->warnings;
 }
 
 size_t dockerfile_errors(const struct dockerfile *df)
@@ -167,6 +236,8 @@ void dockerfile_render_diag(const struct dockerfile *df, const struct diag *d, s
 	add_visible(out, df->name, strlen(df->name));
 	buf_printf(out, ":%u:%u: %s: ", d->line, d->column, severity[d->severity]);
 	add_visible(out, d->text, strlen(d->text));
+	if (d->rule != NULL)
+		buf_printf(out, " [%s]", d->rule);
 	buf_add_char(out, '\n');
 	if (df->line_count > 0)
 		render_source(df, d, out);

@@ -129,6 +129,7 @@ struct diag {
 	enum diag_phase phase;
 	struct span at;
 	uint32_t line, column; /* of at.start; 1-based, column in bytes */
+	const char *rule;      /* its name, see parser/rule.h; NULL for errors */
 	const char *text;
 	const char *hint; /* or NULL */
 };
@@ -164,12 +165,12 @@ const struct insn *const *dockerfile_globals(const struct dockerfile *df, size_t
 const struct stage *dockerfile_stages(const struct dockerfile *df, size_t *count);
 
 /* Adds a diagnostic found by a later pass, so that it is counted, sorted and rendered like the
-   parser's own. hint may be NULL. */
+   parser's own, once however often it is found. hint may be NULL. Warnings: dockerfile_warn(). */
 void dockerfile_report(struct dockerfile *df, enum diag_severity severity, struct span at,
 		       const char *hint, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* "NAME:LINE:COL: error: TEXT", the source line and a caret line, and "hint: ..." if any. */
+/* "NAME:LINE:COL: error: TEXT [RULE]", the source line and a caret line, and "hint: ..." if any. */
 void dockerfile_render_diag(const struct dockerfile *df, const struct diag *d, struct buf *out);
 /* The lines of `at` with line numbers and ">>>" beside them, for the message of a failed step. */
 void dockerfile_render_excerpt(const struct dockerfile *df, struct span at, struct buf *out);

@@ -294,9 +294,10 @@ static void warn_blank(struct parse *cx)
 	start = df->lines[line - 1];
 	while (start + 1 < cx->line.end && (df->text[start] == ' ' || df->text[start] == '\t'))
 		start++;
-	diag_add(df, DIAG_SEMANTIC, DIAG_WARNING, (struct span){start, start},
-		 "remove the blank line inside this instruction; builders will refuse it one day",
-		 "empty continuation line");
+	dockerfile_warn(
+		df, RULE_NO_EMPTY_CONTINUATION, (struct span){start, start},
+		"remove the blank line inside this instruction; builders will refuse it one day",
+		"empty continuation line");
 }
 
 static void take_comment(struct parse *cx)
@@ -383,6 +384,8 @@ static struct dockerfile *parse_text(const char *name, const char *text, size_t 
 	cx->splicer = splice_open(cx);
 	cx->scanner = scan_open(cx);
 	parse_file(cx);
+	checks_comments(df);
+	diag_filter(df);
 	scan_close(cx->scanner);
 	splice_close(cx->splicer);
 	line_release(&cx->line);

@@ -11,10 +11,12 @@
 #define PARSER_SCAN_H
 
 #include "common/arena.h"
+#include "parser/checks.h"
 #include "parser/dockerfile.h"
+#include "parser/word.h"
 
 enum {
-	DIAG_MAX = 200,       /* further findings are dropped; nobody reads them */
+	DIAG_MAX = 200,       /* of each severity; further ones are only counted */
 	ONBUILD_MAX_DEPTH = 8 /* ONBUILD ONBUILD ... is wrong anyway, but kept in the tree */
 };
 
@@ -27,9 +29,13 @@ struct dockerfile {
 	uint32_t line_count;
 	char escape;
 	const char *syntax, *check;
+	struct checks checks;
+	bool complete;      /* parsed: findings are filtered as they come */
 	struct diag *diags; /* sorted by position */
 	size_t diag_count;
-	size_t errors, syntax_errors;
+	size_t errors, syntax_errors, warnings;
+	struct finding *findings;
+	size_t finding_count;
 	const struct insn **insns;
 	size_t insn_count;
 	const struct insn **globals;
@@ -177,44 +183,5 @@ const struct word *word_at(struct parse *cx, const char *text, struct span at, s
 void check_insn(struct parse *cx, const struct insn *insn);
 /* Reports an instruction that cannot be triggered by ONBUILD. */
 void check_trigger_kind(struct dockerfile *df, const struct insn *insn, struct span at);
-
-/* word.l, word.y */
-enum word_mode { WORD_PLAIN, WORD_BODY };
-enum word_op {
-	WORD_VALUE,
-	WORD_MINUS,
-	WORD_PLUS,
-	WORD_ASK,
-	WORD_PREFIX,
-	WORD_PREFIX_LONG,
-	WORD_SUFFIX,
-	WORD_SUFFIX_LONG,
-	WORD_REPLACE,
-	WORD_REPLACE_ALL,
-};
-
-struct piece {
-	struct piece *next;
-	const char *text; /* literal text, or the name of a variable */
-	size_t length;
-	bool variable;
-	bool colon; /* empty counts as unset */
-	enum word_op op;
-	const struct word *operand, *replacement;
-};
-
-struct word {
-	struct piece *first, *last;
-};
-
-struct word_error {
-	size_t at, length; /* in the text */
-	const char *hint;
-	char text[200];
-};
-
-/* NULL with *we if text is not a word. */
-struct word *word_parse(struct arena *arena, const char *text, size_t length, enum word_mode mode,
-			char escape, struct word_error *we);
 
 #endif
