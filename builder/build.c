@@ -60,6 +60,7 @@ static void release(struct build *b)
 		struct execution *e = &b->steps[i];
 
 		sandbox_free(e->box);
+		step_mounts_release(e);
 		cleanup_fd(&e->output);
 		cleanup_fd(&e->upper);
 		cleanup_fd(&e->lock);

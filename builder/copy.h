@@ -14,6 +14,7 @@ struct copy_options {
 	const struct ignore *ignore; /* of the context; or NULL */
 	int target;                  /* the step's merged root */
 	const struct stack *below;   /* the same, for --chown names */
+	bool *foreign; /* copy_list: set if a file is not owned by 0:0; NULL: of no interest */
 };
 
 /* Copies everything. Blocks: run it in a job. */

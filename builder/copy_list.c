@@ -100,6 +100,8 @@ static int visit(void *user, const struct walk_entry *e, bool leaving, struct er
 
 	if (leaving || S_ISSOCK(e->st.st_mode) || (S_ISDIR(e->st.st_mode) && *e->path == '\0'))
 		return 0;
+	if (l->o->foreign != NULL && (e->st.st_uid != 0 || e->st.st_gid != 0))
+		*l->o->foreign = true;
 	buf_add_str(l->out, "  ");
 	add_quoted(l->out, l->source);
 	if (*l->source != '\0' && *e->path != '\0')

@@ -2,7 +2,7 @@
 /* The plan as text: build --plan. */
 #include "builder/run.h"
 
-#include "builder/copy.h"
+#include "builder/inputs.h"
 #include "layers/json.h"
 
 #include <string.h>
@@ -49,30 +49,32 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 	auto_(record) struct record inputs = RECORD_INIT;
 	auto_(outcome) struct outcome outcome = {.created = 0};
 	auto_(buf) struct buf list = BUF_INIT;
-	struct digest parent, from, list_digest, key;
-	bool from_other = s->kind == STEP_COPY && s->copy.from.kind != FROM_CONTEXT;
-	bool listed = s->kind == STEP_COPY && !from_other && s->copy.source_count > 0;
+	auto_free struct digest *from = NULL;
+	const struct source_root *root;
+	struct digest parent, list_digest, key;
+	size_t from_count = 0;
+	bool listed = step_has_list(s), foreign = false;
 	bool known = parent_id(f, s, &parent);
 	struct error missing = ERROR_INIT;
 
 	f->steps[s->number - 1] = PREDICT_UNKNOWN;
-	if (from_other && s->copy.from.kind == FROM_STAGE)
-		known = stage_id(f, s->copy.from.stage, &from) && known;
-	else if (from_other)
-		key_of_base(s->copy.from.image, &from);
+	for (size_t i = 0; (root = step_root(s, i)) != NULL; i++) {
+		if (root->kind == FROM_CONTEXT)
+			continue;
+		from = xgrow(from, from_count, sizeof(*from));
+		if (root->kind == FROM_STAGE)
+			known = stage_id(f, root->stage, &from[from_count++]) && known;
+		else
+			key_of_base(root->image, &from[from_count++]);
+	}
 	if (listed) {
-		const struct copy_options options = {.spec = &s->copy,
-						     .source = s->copy.from.context->fd,
-						     .ignore = s->copy.from.context->ignore};
-
-		if (copy_list(&options, &list, err) < 0)
+		if (step_list(s, &list, &foreign, err) < 0)
 			return error_add(err, "%s: %s", s->place, insn_name(s->insn->kind));
 		digest_of(list.data, list.length, &list_digest);
 	}
 	if (!known)
 		return 0;
-	key_of_step(p, s, &parent, from_other ? &from : NULL, listed ? &list_digest : NULL, &inputs,
-		    &key);
+	key_of_step(p, s, &parent, from, from_count, listed ? &list_digest : NULL, &inputs, &key);
 	f->steps[s->number - 1] = PREDICT_MISS;
 	if (o->no_cache || cache_get(o->store, &key, o->compression, &outcome, &missing) < 0)
 		return 0;

@@ -18,6 +18,20 @@ static void add_file(struct record *r, const struct inline_file *f)
 	record_addf(r, "file", "%s %s", f->name, digest_text(&d, text));
 }
 
+/* Not what is in a cache, a secret or an agent, nor which cache it is: BuildKit's rule. */
+static void add_mount(const struct run_mount *m, struct record *r)
+{
+	static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
+
+	record_addf(r, "mount", "%s %s %s %s%04o %u:%u %llu %s%s", types[m->type],
+		    m->target != NULL ? m->target : "-", m->read_only ? "ro" : "rw",
+		    m->has_from ? "from " : "", m->mode, m->uid, m->gid,
+		    (unsigned long long)m->size, m->env != NULL ? "env " : "",
+		    m->env != NULL ? m->env
+		    : m->has_from  ? m->source
+				   : "");
+}
+
 static void add_run(const struct plan *p, const struct step *s, struct record *r)
 {
 	add_list(r, "argv", &s->run.argv);
@@ -26,14 +40,19 @@ static void add_run(const struct plan *p, const struct step *s, struct record *r
 	record_add(r, "user", s->run.user);
 	if (s->run.network == BUILD_NETWORK_NONE)
 		record_add(r, "network", "none");
+	if (s->run.insecure)
+		record_add(r, "security", "insecure");
+	for (size_t i = 0; i < s->run.mount_count; i++)
+		add_mount(&s->run.mounts[i], r);
+	for (size_t i = 0; i < p->options->host_count; i++)
+		record_add(r, "host", p->options->hosts[i].name);
 	if (s->run.script != NULL)
 		add_file(r, s->run.script);
 	if (p->options->volume_writes == VOLUME_DISCARD && s->volume_count > 0)
 		record_add(r, "volume-writes", "discard");
 }
 
-static void add_copy(const struct step *s, const struct digest *from, const struct digest *list,
-		     struct record *r)
+static void add_copy(const struct step *s, struct record *r)
 {
 	for (size_t i = 0; i < s->copy.source_count; i++)
 		record_add(r, "source", s->copy.sources[i].path);
@@ -46,15 +65,11 @@ static void add_copy(const struct step *s, const struct digest *from, const stru
 		record_add(r, "chmod", s->copy.chmod);
 	if (s->copy.unpack != UNPACK_NEVER)
 		record_add(r, "unpack", s->copy.unpack == UNPACK_LOCAL ? "yes" : "always");
-	if (from != NULL)
-		record_add_digest(r, "from", from);
-	if (list != NULL)
-		record_add_digest(r, "files", list);
 }
 
 void key_of_step(const struct plan *p, const struct step *s, const struct digest *parent,
-		 const struct digest *from, const struct digest *list, struct record *r,
-		 struct digest *key)
+		 const struct digest *from, size_t from_count, const struct digest *list,
+		 struct record *r, struct digest *key)
 {
 	static const char *const kinds[] = {"run", "copy", "workdir"};
 	const struct config *c = &s->stage->config;
@@ -70,11 +85,15 @@ void key_of_step(const struct plan *p, const struct step *s, const struct digest
 	if (s->kind == STEP_RUN)
 		add_run(p, s, r);
 	else if (s->kind == STEP_COPY)
-		add_copy(s, from, list, r);
+		add_copy(s, r);
 	if (s->kind == STEP_WORKDIR) {
 		record_add(r, "directory", s->directory);
 		record_add(r, "user", s->directory_user);
 	}
+	for (size_t i = 0; i < from_count; i++)
+		record_add_digest(r, "from", &from[i]);
+	if (list != NULL)
+		record_add_digest(r, "files", list);
 	/* The record of the result names writes below these, so it depends on them. */
 	for (size_t i = 0; i < s->volume_count; i++)
 		record_add(r, "volume", s->volumes[i].path);

@@ -13,11 +13,12 @@
 enum { KEY_VERSION = 1 };
 
 /* Fills r with the step's inputs and *key with their digest. parent is what the step builds on,
-   from the id of a step or key_of_base(); from is that of the stage or image a COPY reads, or NULL;
-   list is the digest of copy_list() for a COPY from the context, or NULL. */
+   from the id of a step or key_of_base(); from are
+   those of the stages and images that it reads, in the order of step_root(); list is the digest of
+   what it reads of contexts, or NULL. */
 void key_of_step(const struct plan *p, const struct step *s, const struct digest *parent,
-		 const struct digest *from, const struct digest *list, struct record *r,
-		 struct digest *key);
+		 const struct digest *from, size_t from_count, const struct digest *list,
+		 struct record *r, struct digest *key);
 
 /* The id of an empty root, or of an image: its layers and platform. */
 void key_of_base(const struct base_image *image, struct digest *id);

@@ -230,6 +230,23 @@ static void set_base(struct plan *p, struct stage_plan *stage)
 	}
 }
 
+static void need(struct plan *p, struct stage_plan *stage);
+
+/* --from of COPY and from= of a mount may name an earlier stage. */
+static void need_of_flag(struct plan *p, const struct stage_plan *stage, const struct flag *flag)
+{
+	const char *name = NULL;
+	struct stage_plan *other;
+
+	if (flag->value != NULL && strcmp(flag->name, "from") == 0)
+		name = flag->value;
+	else if (flag->value != NULL && strcmp(flag->name, "mount") == 0)
+		name = plan_mount_from(&p->arena, flag->value);
+	other = name != NULL ? plan_find_stage(p, name, stage->index) : NULL;
+	if (other != NULL)
+		need(p, other);
+}
+
 static void need(struct plan *p, struct stage_plan *stage)
 {
 	if (stage->needed)
@@ -239,15 +256,9 @@ static void need(struct plan *p, struct stage_plan *stage)
 		need(p, stage->base_stage);
 	for (size_t i = 0; i < stage->source->count; i++) {
 		const struct insn *insn = stage->source->insns[i];
-		const struct flag *from = flag_of(insn, "from");
-		struct stage_plan *other;
 
-		if (from == NULL || from->value == NULL ||
-		    (insn->kind != INSN_COPY && insn->kind != INSN_ADD))
-			continue;
-		other = plan_find_stage(p, from->value, stage->index);
-		if (other != NULL)
-			need(p, other);
+		for (size_t j = 0; j < insn->flag_count; j++)
+			need_of_flag(p, stage, &insn->flags[j]);
 	}
 }
 

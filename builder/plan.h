@@ -194,6 +194,11 @@ void plan_config(struct plan *p, struct stage_plan *stage, const struct dockerfi
 		 const char *place, const struct insn *insn);
 void plan_run(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
 	      const char *place, const struct insn *insn);
+/* Adds one --mount to run; false after reporting. */
+bool plan_mount(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
+		const struct flag *flag, struct run_spec *run);
+/* The name behind from= of a --mount text, in the arena; or NULL. */
+const char *plan_mount_from(struct arena *arena, const char *text);
 void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
 	       const char *place, const struct insn *insn);
 void plan_workdir(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,

@@ -108,23 +108,75 @@ static const char *run_history(struct plan *p, struct stage_plan *stage, const s
 	return arena_strndup(&p->arena, text.data, text.length);
 }
 
+static void run_network(struct plan *p, const struct dockerfile *file, const struct flag *flag,
+			struct run_spec *run)
+{
+	static const char *const names[] = {"default", "none", "host"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (flag->value == NULL || strcmp(flag->value, names[i]) != 0)
+			continue;
+		run->network = (enum build_network)i;
+		if (i == BUILD_NETWORK_HOST && !p->options->allow_host_network)
+			plan_report(p, file, DIAG_ERROR, flag->at, "--allow network.host",
+				    "RUN --network=host is not allowed for this build");
+		return;
+	}
+	plan_report(p, file, DIAG_ERROR, flag->at, "default, none and host are known",
+		    "RUN --network=%s is unknown", flag->value != NULL ? flag->value : "");
+}
+
+static void run_security(struct plan *p, const struct dockerfile *file, const struct flag *flag,
+			 struct run_spec *run)
+{
+	run->insecure = flag->value != NULL && strcmp(flag->value, "insecure") == 0;
+	if (!run->insecure && (flag->value == NULL || strcmp(flag->value, "sandbox") != 0))
+		plan_report(p, file, DIAG_ERROR, flag->at, "sandbox and insecure are known",
+			    "RUN --security=%s is unknown", flag->value != NULL ? flag->value : "");
+	if (run->insecure && !p->options->allow_insecure)
+		plan_report(p, file, DIAG_ERROR, flag->at, "--allow security.insecure",
+			    "RUN --security=insecure is not allowed for this build");
+}
+
+/* A mount goes over those above it, so parents come first. */
+static int compare_mounts(const void *a, const void *b)
+{
+	const struct run_mount *m = a, *n = b;
+
+	if (m->target == NULL || n->target == NULL)
+		return (m->target == NULL) - (n->target == NULL);
+	return strcmp(m->target, n->target);
+}
+
+static void run_flags(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
+		      const struct insn *insn, struct run_spec *run)
+{
+	for (size_t i = 0; i < insn->flag_count; i++) {
+		const struct flag *flag = &insn->flags[i];
+
+		if (strcmp(flag->name, "network") == 0)
+			run_network(p, file, flag, run);
+		else if (strcmp(flag->name, "security") == 0)
+			run_security(p, file, flag, run);
+		else if (strcmp(flag->name, "mount") == 0)
+			plan_mount(p, stage, file, flag, run);
+	}
+	if (run->mount_count > 0)
+		qsort(run->mounts, run->mount_count, sizeof(*run->mounts), compare_mounts);
+}
+
 void plan_run(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
 	      const char *place, const struct insn *insn)
 {
-	static const char *const known[] = {"network", NULL};
-	const struct flag *network = flag_of(insn, "network");
-	struct run_spec run = {.cwd = stage->config.working_dir, .user = stage->config.user};
+	static const char *const known[] = {"mount", "network", "security", NULL};
+	struct run_spec run = {.cwd = stage->config.working_dir,
+			       .user = stage->config.user,
+			       .network = p->options->network};
 	struct step *step;
 
 	if (!plan_flags_supported(p, file, insn, known))
 		return;
-	if (network != NULL && network->value != NULL) {
-		if (strcmp(network->value, "none") == 0)
-			run.network = BUILD_NETWORK_NONE;
-		else if (strcmp(network->value, "default") != 0)
-			plan_report(p, file, DIAG_ERROR, network->at, "none and default are known",
-				    "RUN --network=%s is not allowed", network->value);
-	}
+	run_flags(p, stage, file, insn, &run);
 	fill_argv(p, stage, insn, &run);
 	if (run.argv.count == 0)
 		return; /* reported by the parser */

@@ -61,13 +61,19 @@ static int make_etc(struct build *b, struct error *err)
 
 /* --- facts about the root ----------------------------------------------------------------- */
 
+/* A stub layer that holds more than every step needs is for one step alone. */
+static bool needs_own_stub(const struct step *s)
+{
+	return s->run.script != NULL || s->run.mount_count > 0;
+}
+
 /* Whether the step before left alone what the facts were read from. */
 static bool facts_hold(const struct build *b, const struct step *s)
 {
 	static const char *const tops[] = {"proc", "sys", "dev", "etc"};
 	const struct execution *before;
 
-	if (s->previous == NULL || b->facts.step != s->previous || s->run.script != NULL)
+	if (s->previous == NULL || b->facts.step != s->previous || needs_own_stub(s))
 		return false;
 	before = &b->steps[s->previous->number - 1];
 	for (size_t i = 0; before->upper >= 0 && i < sizeof(tops) / sizeof(tops[0]); i++)
@@ -76,12 +82,14 @@ static bool facts_hold(const struct build *b, const struct step *s)
 	return before->upper >= 0;
 }
 
-static int make_stub(struct build *b, const struct step *s, const struct stack *root,
+static int make_stub(struct build *b, const struct execution *e, const struct stack *root,
 		     struct error *err)
 {
+	const struct step *s = e->step;
 	size_t count;
 	const struct sandbox_target *wanted = sandbox_targets(&count);
-	auto_free struct stub_target *targets = xcalloc(count + 4, sizeof(*targets));
+	auto_free struct stub_target *targets =
+		xcalloc(count + 4 + s->run.mount_count, sizeof(*targets));
 	auto_free char *script = NULL;
 	int stage = store_stage(b->store, err);
 
@@ -99,6 +107,7 @@ static int make_stub(struct build *b, const struct step *s, const struct stack *
 							.length = s->run.script->length,
 							.mode = 0755};
 	}
+	count += step_mounts_targets(e, targets + count);
 	stub_release(&b->facts.stub);
 	return stub_make(root, stage, targets, count, &b->facts.stub, err);
 }
@@ -120,14 +129,17 @@ static bool accounts_are_plain(const struct stack *root)
 	return true;
 }
 
-static int learn_facts(struct build *b, const struct step *s, const struct stack *root,
-		       struct error *err)
+static int learn_facts(struct execution *e, const struct stack *root, struct error *err)
 {
+	struct build *b = e->build;
+	const struct step *s = e->step;
 	struct root_facts *f = &b->facts;
 	bool hold = facts_hold(b, s);
 
 	f->step = NULL;
-	if (!hold && make_stub(b, s, root, err) < 0)
+	if (step_mounts_resolve(e, root, err) < 0)
+		return -1;
+	if (!hold && make_stub(b, e, root, err) < 0)
 		return -1;
 	if (!hold || f->user_text == NULL || strcmp(f->user_text, s->run.user) != 0) {
 		user_release(&f->user);
@@ -137,17 +149,16 @@ static int learn_facts(struct build *b, const struct step *s, const struct stack
 		if (accounts_are_plain(root))
 			f->user_text = s->run.user;
 	}
-	/* A stub layer with a script is for that step alone. */
-	if (s->run.script == NULL)
+	if (!needs_own_stub(s))
 		f->step = s;
 	return 0;
 }
 
 /* --- environment --------------------------------------------------------------------------- */
 
-static char **environment(const struct run_spec *run, const char *home)
+static char **environment(const struct build *b, const struct run_spec *run, const char *home)
 {
-	size_t count = run->env.count + run->proxy.count, at = 0;
+	size_t count = run->env.count + run->proxy.count + run->mount_count, at = 0;
 	char **env = xcalloc(count + 2, sizeof(char *));
 	bool has_home = false;
 
@@ -159,6 +170,13 @@ static char **environment(const struct run_spec *run, const char *home)
 		env[at++] = xstrdup(run->proxy.item[i]);
 	if (!has_home)
 		env[at++] = xprintf("HOME=%s", home);
+	for (size_t i = 0; i < run->mount_count; i++) {
+		const struct build_secret *secret = step_mounts_secret(b, &run->mounts[i]);
+
+		if (secret != NULL && run->mounts[i].env != NULL)
+			env[at++] = xprintf("%s=%.*s", run->mounts[i].env, (int)secret->length,
+					    (const char *)secret->data);
+	}
 	return env;
 }
 
@@ -273,6 +291,7 @@ static void program_ended(void *user)
 		continue;
 	loop_unwatch(b->loop, e->output);
 	cleanup_fd(&e->output);
+	step_mounts_release(e);
 	b->leaving = xgrow(b->leaving, b->leaving_count, sizeof(struct sandbox *));
 	b->leaving[b->leaving_count++] = steal(e->box);
 	if (status == 0 && (!WIFEXITED(result.wait_status) || WEXITSTATUS(result.wait_status) != 0))
@@ -291,8 +310,8 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 	struct build *b = e->build;
 	const struct user *user = &b->facts.user;
 	const struct run_spec *run = &e->step->run;
-	struct sandbox_mount mounts[3];
-	char **argv = arguments(run), **env = environment(run, user->home);
+	auto_free struct sandbox_mount *mounts = xcalloc(3 + run->mount_count, sizeof(*mounts));
+	char **argv = arguments(run), **env = environment(b, run, user->home);
 	struct sandbox_spec spec = {
 		.root = {.lower = lowers->fd,
 			 .count = lowers->count,
@@ -311,11 +330,12 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 		.network = run->network == BUILD_NETWORK_NONE ? SANDBOX_NO_NETWORK
 							      : SANDBOX_HOST_NETWORK,
 		.mounts = mounts,
-		.mount_count = 3,
 		.input = -1,
 		.output = output,
 		.error = output,
-		.capabilities = SANDBOX_CAPABILITIES,
+		.capabilities = run->insecure ? UINT64_MAX : SANDBOX_CAPABILITIES,
+		.unconfined = run->insecure,
+		.shm_size = b->options->shm_size,
 		.new_session = true,
 	};
 
@@ -324,6 +344,7 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 						   .source = b->etc[i],
 						   .target = etc_paths[i],
 						   .read_only = true};
+	spec.mount_count = 3 + step_mounts_fill(e, mounts + 3);
 	e->box = sandbox_start(&spec, err);
 	free_list(argv);
 	free_list(env);
@@ -351,7 +372,7 @@ int start_run(struct execution *e, const struct lowers *below, struct error *err
 	auto_fd int work = -1, output = -1;
 	int ends[2];
 
-	if (make_etc(b, err) < 0 || learn_facts(b, e->step, &stack, err) < 0 ||
+	if (make_etc(b, err) < 0 || learn_facts(e, &stack, err) < 0 ||
 	    make_upper(e, below, &work, err) < 0)
 		return -1;
 	add_stub(b, below, &lowers);

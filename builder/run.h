@@ -48,6 +48,8 @@ struct execution {
 	enum { LIST_NONE, LIST_RUNNING, LIST_READY } list_state;
 	struct buf list; /* only kept when a miss is to be explained */
 	struct digest list_digest;
+	bool foreign;          /* some of them are not owned by 0:0 */
+	struct mounts *mounts; /* of a RUN; NULL: none, or not prepared */
 	/* the writable layer */
 	char name[RANDOM_NAME_SIZE]; /* of its directory in the stage */
 	int upper;                   /* its fs directory; valid until the build ends */
@@ -128,6 +130,9 @@ int trees_of_stage(struct build *b, const struct stage_plan *stage, struct lower
 		   struct error *err);
 int trees_of_image(struct build *b, const struct base_image *image, struct lowers *out,
 		   struct error *err);
+/* Those of a stage or an image. */
+int trees_of_root(struct build *b, const struct source_root *root, struct lowers *out,
+		  struct error *err);
 struct stack lowers_stack(const struct build *b, const struct lowers *l);
 
 /* --- the kinds of work --------------------------------------------------------------------- */
@@ -145,6 +150,21 @@ int start_list(struct execution *e, struct error *err);
 int start_transcode(struct execution *e, struct error *err);
 /* Makes the directories of the writable layer. */
 int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err);
+
+/* --- step_mounts.c ------------------------------------------------------------------------------
+ */
+/* Opens, locks, copies and starts what the mounts of a RUN need. 1: all is there; 0: not yet, ask
+   again after an event; -1: err. */
+int step_mounts_prepare(struct execution *e, struct error *err);
+/* Resolves the links in their targets; then what has to exist in the root for them, and the mounts
+   themselves. out has room for run.mount_count; the number used is returned. Valid until
+   step_mounts_release(). */
+int step_mounts_resolve(struct execution *e, const struct stack *root, struct error *err);
+size_t step_mounts_targets(const struct execution *e, struct stub_target *out);
+size_t step_mounts_fill(const struct execution *e, struct sandbox_mount *out);
+/* The secret of a mount, or NULL. */
+const struct build_secret *step_mounts_secret(const struct build *b, const struct run_mount *m);
+void step_mounts_release(struct execution *e);
 
 /* --- volume.c ------------------------------------------------------------------------------ */
 struct volume_watch;

@@ -2,6 +2,8 @@
 /* Which step may go on, and where it goes. */
 #include "builder/run.h"
 
+#include "builder/inputs.h"
+
 #include <string.h>
 
 void step_event(const struct execution *e, struct event event)
@@ -139,23 +141,19 @@ static void id_of_stage(const struct build *b, const struct stage_plan *stage, s
 		key_of_base(stage->base == BASE_IMAGE ? stage->image : NULL, id);
 }
 
-static bool needs_list(const struct step *s)
-{
-	return s->kind == STEP_COPY && s->copy.from.kind == FROM_CONTEXT &&
-	       s->copy.source_count > 0;
-}
-
 /* May the key be computed? */
 static bool is_ready(const struct execution *e)
 {
 	const struct build *b = e->build;
 	const struct step *s = e->step;
 
-	if (needs_list(s) && e->list_state != LIST_READY)
+	const struct source_root *root;
+
+	if (step_has_list(s) && e->list_state != LIST_READY)
 		return false;
-	if (s->kind == STEP_COPY && s->copy.from.kind == FROM_STAGE &&
-	    !stage_sealed(b, s->copy.from.stage))
-		return false;
+	for (size_t i = 0; (root = step_root(s, i)) != NULL; i++)
+		if (root->kind == FROM_STAGE && !stage_sealed(b, root->stage))
+			return false;
 	if (s->previous != NULL)
 		return b->steps[s->previous->number - 1].state >= STEP_SEALED;
 	return s->stage->base != BASE_STAGE || stage_sealed(b, s->stage->base_stage);
@@ -165,8 +163,9 @@ static void compute_key(struct execution *e)
 {
 	const struct build *b = e->build;
 	const struct step *s = e->step;
-	const bool from_other = s->kind == STEP_COPY && s->copy.from.kind != FROM_CONTEXT;
-	struct digest from;
+	auto_free struct digest *from = NULL;
+	const struct source_root *root;
+	size_t from_count = 0;
 
 	if (s->previous != NULL)
 		e->parent = b->steps[s->previous->number - 1].outcome.id;
@@ -174,12 +173,17 @@ static void compute_key(struct execution *e)
 		id_of_stage(b, s->stage->base_stage, &e->parent);
 	else
 		key_of_base(s->stage->base == BASE_IMAGE ? s->stage->image : NULL, &e->parent);
-	if (from_other && s->copy.from.kind == FROM_STAGE)
-		id_of_stage(b, s->copy.from.stage, &from);
-	else if (from_other)
-		key_of_base(s->copy.from.image, &from);
-	key_of_step(b->plan, s, &e->parent, from_other ? &from : NULL,
-		    needs_list(s) ? &e->list_digest : NULL, &e->inputs, &e->key);
+	for (size_t i = 0; (root = step_root(s, i)) != NULL; i++) {
+		if (root->kind == FROM_CONTEXT)
+			continue;
+		from = xgrow(from, from_count, sizeof(*from));
+		if (root->kind == FROM_STAGE)
+			id_of_stage(b, root->stage, &from[from_count++]);
+		else
+			key_of_base(root->image, &from[from_count++]);
+	}
+	key_of_step(b->plan, s, &e->parent, from, from_count,
+		    step_has_list(s) ? &e->list_digest : NULL, &e->inputs, &e->key);
 	e->have_key = true;
 	e->outcome.id = e->key;
 }
@@ -303,14 +307,15 @@ static int start_work(struct execution *e, struct error *err)
 {
 	struct build *b = e->build;
 	const struct step *s = e->step;
+	const struct source_root *root = s->kind == STEP_COPY ? step_root(s, 0) : NULL;
+	const bool from_other = root != NULL && root->kind != FROM_CONTEXT;
 	auto_(lowers) struct lowers below = {.fd = NULL}, source = {.fd = NULL};
 	int ready = trees_below(b, s, &below, err), other = 1;
-	bool from_other = s->kind == STEP_COPY && s->copy.from.kind != FROM_CONTEXT;
 
 	if (ready >= 0 && from_other)
-		other = s->copy.from.kind == FROM_STAGE
-				? trees_of_stage(b, s->copy.from.stage, &source, err)
-				: trees_of_image(b, s->copy.from.image, &source, err);
+		other = trees_of_root(b, root, &source, err);
+	if (ready >= 0 && other >= 0 && s->kind == STEP_RUN)
+		other = step_mounts_prepare(e, err);
 	if (ready < 0 || other < 0)
 		return -1;
 	if (!ready || !other)
@@ -356,7 +361,7 @@ static int advance(struct execution *e, struct error *err)
 	struct build *b = e->build;
 	int status;
 
-	if (e->state == STEP_WAITING && needs_list(e->step) && e->list_state == LIST_NONE &&
+	if (e->state == STEP_WAITING && step_has_list(e->step) && e->list_state == LIST_NONE &&
 	    b->listing < b->jobs)
 		return start_list(e, err) < 0 ? -1 : 1;
 	if (e->state == STEP_WAITING && is_ready(e))

@@ -258,3 +258,30 @@ mode_t mode_apply(const char *text, mode_t old, bool directory)
 	symbolic(text, old, directory, &mode);
 	return mode;
 }
+
+int size_parse(const char *text, uint64_t *bytes, struct error *err)
+{
+	static const char suffixes[] = "bkmgtp";
+	char *end;
+	double value = strtod(text, &end);
+	const char *unit = *end != '\0' ? strchr(suffixes, tolower((unsigned char)*end)) : suffixes;
+	int power = unit != NULL ? (int)(unit - suffixes) : 0;
+
+	if (unit != NULL && *end != '\0') {
+		end++;
+		/* "kb" and "KiB" are the same 1024. */
+		if (power > 0 && strcasecmp(end, "ib") == 0)
+			end += 2;
+		else if (power > 0 && strcasecmp(end, "b") == 0)
+			end++;
+	}
+	for (int i = 0; i < power; i++)
+		value *= 1024;
+	if (!isdigit((unsigned char)*text) || *end != '\0' || strpbrk(text, "xXeEnN") != NULL ||
+	    !(value < 9e18)) {
+		error_set(err, ERROR_SYNTAX, "invalid size: %s", text);
+		return error_hint(err, "write a number and one of k, m, g, t: 64m");
+	}
+	*bytes = (uint64_t)value;
+	return 0;
+}

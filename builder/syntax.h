@@ -21,6 +21,9 @@ int port_parse(const char *text, struct port_range *out, struct error *err);
 /* A Go duration ("1h2m3.5s", "300ms", "0") in nanoseconds; negative ones are refused. */
 int duration_parse(const char *text, int64_t *nanoseconds, struct error *err);
 
+/* "64m", "1.5g", "512kb", "1GiB", "1048576" in bytes, units of 1024 as docker has them. */
+int size_parse(const char *text, uint64_t *bytes, struct error *err);
+
 /* SIGTERM, TERM, 15, SIGRTMIN+3. Returns the number. */
 int signal_parse(const char *text, struct error *err);
 

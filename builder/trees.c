@@ -149,3 +149,10 @@ int trees_below(struct build *b, const struct step *s, struct lowers *out, struc
 {
 	return add_steps(b, s->previous, s->stage, out, err);
 }
+
+int trees_of_root(struct build *b, const struct source_root *root, struct lowers *out,
+		  struct error *err)
+{
+	return root->kind == FROM_STAGE ? trees_of_stage(b, root->stage, out, err)
+					: trees_of_image(b, root->image, out, err);
+}

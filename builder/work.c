@@ -3,6 +3,7 @@
 #include "builder/run.h"
 
 #include "builder/copy.h"
+#include "builder/inputs.h"
 #include "builder/rootpath.h"
 #include "builder/user.h"
 #include "runtime/overlay.h"
@@ -178,31 +179,33 @@ int start_workdir(struct execution *e, const struct lowers *below, struct error 
 
 /* --- listing the files of a COPY ------------------------------------------------------------ */
 
+/* What a list job returns; the text follows if a miss is to be explained. */
+struct list_result {
+	struct digest digest;
+	bool foreign;
+};
+
 static int list_work(void *arg, struct buf *result, struct error *err)
 {
 	struct execution *e = arg;
 	struct build *b = e->build;
-	const struct copy_spec *spec = &e->step->copy;
-	const struct copy_options options = {.spec = spec,
-					     .source = spec->from.context->fd,
-					     .ignore = spec->from.context->ignore};
 	auto_(buf) struct buf text = BUF_INIT;
-	struct digest d;
+	struct list_result l = {.foreign = false};
 
-	if (copy_list(&options, &text, err) < 0)
+	if (step_list(e->step, &text, &l.foreign, err) < 0)
 		return -1;
-	digest_of(text.data, text.length, &d);
-	buf_add(result, &d, sizeof(d));
+	digest_of(text.data, text.length, &l.digest);
+	buf_add(result, &l, sizeof(l));
 	if (b->options->explain)
 		buf_add(result, text.data, text.length);
 	/* Kept from the first build on, so that a later one can say what changed. */
-	if (!store_has(b->store, STORE_LISTS, &d)) {
+	if (!store_has(b->store, STORE_LISTS, &l.digest)) {
 		char name[RANDOM_NAME_SIZE];
 		int stage = store_stage(b->store, err);
 
 		random_name(name);
 		if (stage < 0 || replace_file(stage, name, text.data, text.length, err) < 0 ||
-		    store_publish(b->store, STORE_LISTS, &d, name, err) < 0)
+		    store_publish(b->store, STORE_LISTS, &l.digest, name, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -211,6 +214,7 @@ static int list_work(void *arg, struct buf *result, struct error *err)
 static void list_done(void *user, const struct buf *result, const struct error *err)
 {
 	struct execution *e = user;
+	struct list_result l;
 
 	e->job = NULL;
 	e->build->listing--;
@@ -219,9 +223,10 @@ static void list_done(void *user, const struct buf *result, const struct error *
 		step_fail(e, err);
 		return;
 	}
-	memcpy(&e->list_digest, result->data, sizeof(e->list_digest));
-	buf_add(&e->list, result->data + sizeof(e->list_digest),
-		result->length - sizeof(e->list_digest));
+	memcpy(&l, result->data, sizeof(l));
+	e->list_digest = l.digest;
+	e->foreign = l.foreign;
+	buf_add(&e->list, result->data + sizeof(l), result->length - sizeof(l));
 }
 
 int start_list(struct execution *e, struct error *err)
