@@ -6,10 +6,11 @@
 #include "runtime/sys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { QUIET = MS_NOSUID | MS_NOEXEC };
+enum { QUIET = MS_NOSUID | MS_NOEXEC, SHM_SIZE = 64 * 1024 * 1024 };
 
 static const struct node {
 	const char *name;
@@ -87,9 +88,13 @@ static int mount_terminals(struct error *err)
 	return 0;
 }
 
-static int mount_memory(struct error *err)
+static int mount_memory(uint64_t size, struct error *err)
 {
-	if (sys_mount("tmpfs", "/dev/shm", "tmpfs", QUIET | MS_NODEV, "mode=1777,size=64m") < 0)
+	char options[48];
+
+	snprintf(options, sizeof(options), "mode=1777,size=%llu",
+		 (unsigned long long)(size > 0 ? size : SHM_SIZE));
+	if (sys_mount("tmpfs", "/dev/shm", "tmpfs", QUIET | MS_NODEV, options) < 0)
 		return error_sys(err, "mounting /dev/shm");
 	if (sys_mount("mqueue", "/dev/mqueue", "mqueue", QUIET | MS_NODEV, NULL) < 0 &&
 	    errno != ENODEV) /* a kernel without message queues */
@@ -97,7 +102,39 @@ static int mount_memory(struct error *err)
 	return 0;
 }
 
-int device_mount(struct error *err)
+/* Of the host, for a program that is not confined: to load, mount and run what it has built. */
+static const char *const more_nodes[] = {"kmsg", "cuse", "fuse", "kvm", "net/tun", "loop-control"};
+enum { LOOP_MAJOR = 7, LOOPS = 16 };
+
+static int add_node(int dev, const char *name, mode_t mode, dev_t device, struct error *err)
+{
+	/* In a user namespace nodes cannot be made, and could not be opened. */
+	if (mknodat(dev, name, mode, device) < 0 && errno != EPERM)
+		return error_sys(err, "creating /dev/%s", name);
+	return 0;
+}
+
+static int add_nodes(int host, int dev, struct error *err)
+{
+	struct stat st;
+	char name[16];
+
+	if (mkdirat(dev, "net", 0755) < 0)
+		return error_sys(err, "creating /dev/net");
+	for (size_t i = 0; i < COUNT(more_nodes); i++)
+		if (fstatat(host, more_nodes[i], &st, 0) == 0 && S_ISCHR(st.st_mode) &&
+		    add_node(dev, more_nodes[i], st.st_mode, st.st_rdev, err) < 0)
+			return -1;
+	/* The kernel makes further loop devices on demand, but their nodes on the host only. */
+	for (unsigned int i = 0; i < LOOPS; i++) {
+		snprintf(name, sizeof(name), "loop%u", i);
+		if (add_node(dev, name, S_IFBLK | 0660, makedev(LOOP_MAJOR, i), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int device_mount(const struct sandbox_spec *spec, struct error *err)
 {
 	auto_fd int host = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_fd int dev = -1;
@@ -109,7 +146,8 @@ int device_mount(struct error *err)
 	dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dev < 0)
 		return error_sys(err, "/dev");
-	if (make_entries(host, dev, err) < 0 || mount_terminals(err) < 0)
+	if (make_entries(host, dev, err) < 0 ||
+	    (spec->unconfined && add_nodes(host, dev, err) < 0) || mount_terminals(err) < 0)
 		return -1;
-	return mount_memory(err);
+	return mount_memory(spec->shm_size, err);
 }

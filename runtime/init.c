@@ -13,12 +13,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { NOFILE_SOFT = 1048576, ARGUMENTS_MAX = 8 * 1024 * 1024, STANDARD_SIGNALS = 32 };
+enum { ARGUMENTS_MAX = 8 * 1024 * 1024, STANDARD_SIGNALS = 32 };
 
 /* Closes everything from first on but the kept descriptors, which get sorted. */
 static void close_others(unsigned int first, int *keep, size_t count)
@@ -96,21 +95,6 @@ static void set_signals(void)
 	sigaction(SIGCHLD, &action, NULL);
 }
 
-static int set_limits(struct error *err)
-{
-	const struct rlimit none = {0, 0};
-	struct rlimit files;
-
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
-		return error_sys(err, "switching core dumps off");
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return error_sys(err, "reading the limit of open files");
-	files.rlim_cur = files.rlim_max < NOFILE_SOFT ? files.rlim_max : NOFILE_SOFT;
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		return error_sys(err, "setting the limit of open files");
-	return 0;
-}
-
 /* Where the system call is forbidden (ENOSYS, EPERM), it is for the program too. */
 static int hide_keys(struct error *err)
 {
@@ -141,7 +125,8 @@ static int set_identity(const struct plan *plan, int proc, struct error *err)
 
 	if (name != NULL && sethostname(name, strlen(name)) < 0)
 		return error_sys(err, "setting the host name %s", name);
-	if (reset_oom_score(plan, proc, err) < 0 || set_limits(err) < 0 || hide_keys(err) < 0)
+	if (reset_oom_score(plan, proc, err) < 0 || limits_set_defaults(plan->spec, err) < 0 ||
+	    hide_keys(err) < 0)
 		return -1;
 	return confine_early(plan->spec, err);
 }
@@ -192,7 +177,7 @@ static int prepare(const struct plan *plan, struct furniture *f, struct error *e
 	auto_fd int root = -1;
 
 	umask(0);
-	if (network_enter(plan->spec, err) < 0 || mounts_prepare(f, err) < 0 ||
+	if (network_enter(plan->spec, err) < 0 || mounts_prepare(plan->spec, f, err) < 0 ||
 	    set_identity(plan, f->proc, err) < 0)
 		return -1;
 	umask(022);

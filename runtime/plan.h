@@ -16,7 +16,7 @@
 
 struct plan {
 	const struct sandbox_spec *spec; /* its strings do not lie in the stack's argv or environ */
-	int *sources;                    /* of spec->mounts: detached, -1 for a tmpfs */
+	int *sources;                    /* of spec->mounts: detached; -1: made by init */
 	int lifeline; /* seqpacket socket. To init: the root's mount, then numbers of signals to
 			 pass on; it ends when the caller dies. From init: one struct report */
 	bool oom_protected; /* the caller has a negative oom_score_adj */
@@ -41,22 +41,30 @@ struct report {
 _Noreturn void init_run(const struct plan *plan);
 
 /* mounts.c: makes /proc, /sys and /dev with everything in them. */
-int mounts_prepare(struct furniture *out, struct error *err);
+int mounts_prepare(const struct sandbox_spec *spec, struct furniture *out, struct error *err);
 
 /* mounts.c: attaches the root, and everything else in it. */
 int mounts_build(const struct plan *plan, const struct furniture *f, int root, struct error *err);
 
-/* mounts.c: MOUNT_ATTR_* of one of the caller's mounts. */
+/* attach.c: mounts spec->mounts[i] in the root, after those before it. */
+int attach(const struct plan *plan, size_t i, int root, struct error *err);
+
+/* attach.c: MOUNT_ATTR_* of one of the caller's mounts. */
 unsigned int mount_attributes(const struct sandbox_mount *m);
 
 /* device.c: /dev with its own mounts, over the host's /dev. */
-int device_mount(struct error *err);
+int device_mount(const struct sandbox_spec *spec, struct error *err);
 
 /* mask.c: hides or write-protects what does not belong into a sandbox, in /proc and /sys. */
 int mask_mount(struct error *err);
 
 /* program.c: starts the program in the root and returns its pid, once it executes. */
 pid_t program_start(const struct plan *plan, const struct furniture *f, struct error *err);
+
+/* limits.c: the defaults, in init, where the caller did not say otherwise; the caller's, in the
+   program's child. */
+int limits_set_defaults(const struct sandbox_spec *spec, struct error *err);
+int limits_set(const struct sandbox_spec *spec, struct error *err);
 
 /* confine.c: takes every privilege away that the program shall not have: first what init can do
    without itself, in its own time, then the rest, in the program's child. */

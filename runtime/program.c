@@ -20,7 +20,7 @@ struct launch {
 	const struct furniture *furniture;
 	struct exec_failure failure;
 	struct error *err;
-	bool failed;
+	bool failed, limited; /* by a limit that cannot be set */
 };
 
 /* A descriptor among 0, 1 and 2 would be overwritten before its turn: it moves up first. */
@@ -79,6 +79,9 @@ static int become_program(struct launch *launch)
 	    enter_directory(spec->cwd, launch->err) < 0)
 		return -1;
 	give_pipes(spec);
+	launch->limited = limits_set(spec, launch->err) < 0;
+	if (launch->limited)
+		return -1;
 	if (confine(spec, launch->err) < 0)
 		return -1;
 	sigemptyset(&none);
@@ -98,12 +101,12 @@ static int child_main(void *argument)
 	_exit(1);
 }
 
-/* ERROR_NOT_FOUND and ERROR_DENIED are for the program itself. */
+/* ERROR_NOT_FOUND and ERROR_DENIED are for the program itself and its limits. */
 static int explain(const struct launch *launch, struct error *err)
 {
 	if (launch->failure.os != 0)
 		return exec_explain(&launch->failure, launch->plan->spec->argv[0], err);
-	if (err->code == ERROR_NOT_FOUND || err->code == ERROR_DENIED)
+	if (!launch->limited && (err->code == ERROR_NOT_FOUND || err->code == ERROR_DENIED))
 		err->code = ERROR_IO;
 	return -1;
 }

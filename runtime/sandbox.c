@@ -72,8 +72,15 @@ static void copy_spec(struct draft *draft, const struct sandbox_spec *spec)
 	for (size_t i = 0; i < spec->mount_count; i++) {
 		mounts[i] = spec->mounts[i];
 		mounts[i].target = arena_strdup(&draft->arena, mounts[i].target);
+		if (mounts[i].kind == SANDBOX_SUBTREE)
+			mounts[i].subpath = arena_strdup(&draft->arena, mounts[i].subpath);
+		if (mounts[i].kind == SANDBOX_DATA)
+			mounts[i].data =
+				arena_strndup(&draft->arena, mounts[i].data, mounts[i].length);
 	}
 	draft->spec.mounts = mounts;
+	if (spec->unconfined)
+		draft->spec.capabilities = UINT64_MAX;
 }
 
 static void draft_release(struct draft *draft)
@@ -94,6 +101,7 @@ static int take_source(const struct sandbox_mount *m, struct error *err)
 
 	switch (m->kind) {
 	case SANDBOX_TMPFS:
+	case SANDBOX_DATA:
 		return -1;
 	case SANDBOX_BIND:
 		mount = mount_clone(m->source, "", deep, mount_attributes(m), err);
@@ -101,6 +109,9 @@ static int take_source(const struct sandbox_mount *m, struct error *err)
 			error_hint(err, "file systems are mounted below it, and without root they "
 					"cannot be left out");
 		return steal_fd(&mount);
+	case SANDBOX_SUBTREE:
+		mount = fcntl(m->source, F_DUPFD_CLOEXEC, 3);
+		return mount >= 0 ? steal_fd(&mount) : error_sys(err, "taking its source");
 	case SANDBOX_MOVE:
 		mount = fcntl(m->source, F_DUPFD_CLOEXEC, 3);
 		if (mount < 0 || (mount_attributes(m) != 0 &&
@@ -124,7 +135,7 @@ static int take_sources(struct draft *draft, struct error *err)
 		const struct sandbox_mount *m = &spec->mounts[i];
 		int source = take_source(m, err);
 
-		if (source < 0 && m->kind != SANDBOX_TMPFS)
+		if (source < 0 && err->code != ERROR_NONE)
 			return error_add(err, "mounting on %s", m->target);
 		draft->plan.sources[draft->source_count++] = source;
 	}

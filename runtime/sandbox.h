@@ -34,12 +34,12 @@ enum { SANDBOX_MAX_MOUNTS = 256 }; /* more is ERROR_LIMIT */
    list, where no stub layer can show, it is made if it is missing. */
 struct sandbox_mount {
 	enum sandbox_mount_kind {
-		SANDBOX_BIND,  /* source: a directory or file descriptor; cloned */
-		SANDBOX_TMPFS, /* size, mode */
-		SANDBOX_MOVE,  /* source: a detached mount, such as overlay_mount() gives; attached
-				*/
-		SANDBOX_SUBTREE, /* source: the same; what lies at subpath in it is attached */
-		SANDBOX_DATA,    /* a file with data, length, mode, uid, gid; never on a disk */
+		SANDBOX_BIND,    /* source: a directory, file or socket (O_PATH); cloned */
+		SANDBOX_TMPFS,   /* size, mode, uid, gid */
+		SANDBOX_MOVE,    /* source: a detached mount, as overlay_mount() gives; attached */
+		SANDBOX_SUBTREE, /* source: the same, as often as wanted; subpath is attached */
+		SANDBOX_DATA,    /* data, length, mode, uid, gid: a read-only file in memory that
+				    no disk sees, swap included */
 	} kind;
 	int source;
 	const char *target;
@@ -79,7 +79,8 @@ struct sandbox_spec {
 	uint64_t capabilities;    /* mask of CAP_*; SANDBOX_CAPABILITIES is Docker's set */
 	bool new_session;         /* setsid; no controlling terminal */
 	bool read_only_root;
-	bool unconfined;   /* RUN --security=insecure: nothing masked, /sys writable, no filter */
+	bool unconfined;   /* RUN --security=insecure: nothing masked, /sys writable, no filter,
+			      every capability of the caller, more devices of the host */
 	uint64_t shm_size; /* of /dev/shm, bytes; 0: 64 MiB */
 	const struct sandbox_limit {
 		int resource; /* RLIMIT_* */

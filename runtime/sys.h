@@ -64,6 +64,14 @@ static inline int sys_mount_setattr(int dir, unsigned int flags, uint64_t set)
 			    sizeof(attributes));
 }
 
+static inline int sys_mount_clearattr(int dir, uint64_t clear)
+{
+	struct mount_attr attributes = {.attr_clr = clear};
+
+	return (int)syscall(SYS_mount_setattr, dir, "", AT_EMPTY_PATH, &attributes,
+			    sizeof(attributes));
+}
+
 static inline int sys_mount(const char *source, const char *target, const char *type,
 			    unsigned long flags, const void *data)
 {

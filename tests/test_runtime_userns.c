@@ -4,15 +4,12 @@
  * root and give it up in a child; without root they take what this user has.
  */
 #include "tests/runtime_box.h"
+#include "tests/runtime_user.h"
 
 #include "runtime/subid.h"
 
-#include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-
-enum { USER = 65534, FIRST = 200000, RANGE = 65536 };
 
 static struct box box;
 static bool was_root;
@@ -48,34 +45,6 @@ static const char *explain(const struct error *err)
 
 	error_format(err, text, sizeof(text));
 	return text;
-}
-
-static const char *become_user(void)
-{
-	if (!was_root)
-		return NULL;
-	if (setgroups(0, NULL) < 0 || setresgid(USER, USER, USER) < 0 ||
-	    setresuid(USER, USER, USER) < 0)
-		return "cannot become another user";
-	prctl(PR_SET_DUMPABLE, 1); /* else /proc/self belongs to root */
-	return NULL;
-}
-
-/* Gives USER a range, in a mount namespace of this child. newuidmap itself reads these files. */
-static const char *give_ranges(void)
-{
-	char path[PATH_MAX + 16], line[64];
-
-	if (!was_root)
-		return NULL;
-	snprintf(line, sizeof(line), "%d:%d:%d\n", USER, FIRST, RANGE);
-	box_write(box.dir, "subid", line, 0644);
-	snprintf(path, sizeof(path), "%s/subid", box.path);
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount(path, "/etc/subuid", NULL, MS_BIND, NULL) < 0 ||
-	    mount(path, "/etc/subgid", NULL, MS_BIND, NULL) < 0)
-		return "cannot replace /etc/subuid";
-	return NULL;
 }
 
 /* Its own small box: what root made in the other one is not this user's. */
@@ -148,7 +117,7 @@ static const char *check_common(void)
 static const char *single_id(void)
 {
 	struct error err = ERROR_INIT, why = ERROR_INIT;
-	const char *wrong = become_user();
+	const char *wrong = was_root ? user_become() : NULL;
 	bool single = false;
 	struct run r;
 
@@ -183,12 +152,13 @@ static const char *single_id(void)
 static const char *many_ids(void)
 {
 	struct error err = ERROR_INIT;
-	const char *wrong = give_ranges();
+	const char *wrong = was_root ? user_give_ranges(&box) : NULL;
 	bool single = true;
 	struct stat st;
 	int fd;
 
-	wrong = wrong != NULL ? wrong : become_user();
+	if (wrong == NULL && was_root)
+		wrong = user_become();
 	if (wrong != NULL)
 		return wrong;
 	if (userns_ranges(&err) < 0)
