@@ -18,28 +18,32 @@ FLEX      ?= flex
 BISON     ?= bison
 PKGCONFIG ?= pkg-config
 CFLAGS    ?= -O2 -g
-MODULES   := common parser layers runtime builder
+MODULES   := common parser layers registry runtime builder
 
 DEPS_common  :=
 DEPS_parser  := common
 DEPS_layers  := common
+DEPS_registry := layers common
 DEPS_runtime := common
-DEPS_builder := parser layers runtime common
+DEPS_builder := parser registry layers runtime common
 
 PKGS_layers  := libarchive libzstd libcrypto zlib libcjson
+PKGS_registry := $(PKGS_layers)
 PKGS_runtime := libcap libseccomp
 PKGS         := $(PKGS_layers) $(PKGS_runtime)
+# Only the headers: registry/ loads the library when the first request is made.
+HEADERS      := libcurl
 PKGS_builder := $(PKGS)
 
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
           -Wwrite-strings -Wundef -Wpointer-arith -Wcast-qual -Wswitch-enum
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-pkg_cflags := $(shell $(PKGCONFIG) --cflags $(PKGS) 2>/dev/null)
+pkg_cflags := $(shell $(PKGCONFIG) --cflags $(PKGS) $(HEADERS) 2>/dev/null)
 cppflags = -D_GNU_SOURCE -DVARVE_VERSION='"$(VERSION)"' -I. -I$(O) -MMD -MP $(pkg_cflags) $(CPPFLAGS)
 cflags   = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(ANALYZE) -ffile-prefix-map=$(CURDIR)/= \
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 ldflags  = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
-libs     = $(if $(1),$(shell $(PKGCONFIG) --libs $(1) 2>/dev/null)) -pthread $(LDLIBS)
+libs     = $(if $(1),$(shell $(PKGCONFIG) --libs $(1) 2>/dev/null)) -pthread -ldl $(LDLIBS)
 # Where the distribution has static archives of the large libraries, the program takes from them the
 # few functions that it uses: libarchive alone would bring in nine shared libraries, and loading them
 # takes longer than a cached build. libzstd is not among them: Debian's archive has no threads, and
@@ -57,7 +61,7 @@ ready:
 	@for tool in $(firstword $(CC)) $(PKGCONFIG) $(FLEX) $(BISON); do \
 		command -v $$tool >/dev/null || { echo "$$tool is missing: run 'make deps'" >&2; exit 1; }; \
 	done
-	@$(PKGCONFIG) --exists $(PKGS) || { $(PKGCONFIG) --print-errors --exists $(PKGS); \
+	@$(PKGCONFIG) --exists $(PKGS) $(HEADERS) || { $(PKGCONFIG) --print-errors --exists $(PKGS) $(HEADERS); \
 		echo "libraries are missing: run 'make deps'" >&2; exit 1; }
 
 gen_c   := $(patsubst %,$(O)/%.c,$(foreach m,$(MODULES),$(wildcard $(m)/*.l $(m)/*.y)))
@@ -75,14 +79,14 @@ $(O)/tests/test_$(1)_%: $(O)/tests/test_$(1)_%.o $(O)/lib$(1).a $(call lib,$(DEP
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
-$(O)/varve: $(call objs,cli) $(call lib,builder parser layers runtime common)
+$(O)/varve: $(call objs,cli) $(call lib,builder parser registry layers runtime common)
 	$(CC) $(cflags) $(ldflags) -o $@ $^ $(program_libs)
 
 $(O)/cli/version.o: CPPFLAGS += -DVARVE_LIBRARIES='"$(libraries)"'
 libraries = $(shell for p in $(PKGS); do \
 	printf '%s %s, ' $$p $$($(PKGCONFIG) --modversion $$p); done | sed 's/, $$//')
 $(O)/tests/test_cli_%: $(O)/tests/test_cli_%.o $(filter-out $(O)/cli/main.o,$(call objs,cli)) \
-		$(call lib,builder parser layers runtime common)
+		$(call lib,builder parser registry layers runtime common)
 	$(CC) $(cflags) $(ldflags) -o $@ $^ $(call libs,$(PKGS)) -lcmocka
 
 $(O)/%.l.c $(O)/%.l.h &: %.l | ready

@@ -38,8 +38,12 @@ struct http_request {
 	 */
 	int (*body)(void *user, const void *data, size_t length, struct error *err);
 	void *user;
-	uint64_t max_body; /* more is ERROR_LIMIT; 0: nothing is expected */
-	unsigned retries;  /* of failures that may pass: connection lost, 408, 429, 5xx */
+	/* Forget what body() got: it comes again from its beginning. NULL: once body() was called
+	   there is no retry. */
+	int (*restart)(void *user, struct error *err);
+	uint64_t max_body;      /* more is ERROR_LIMIT; 0: nothing is expected */
+	unsigned retries;       /* of failures that may pass: connection lost, 408, 429, 5xx */
+	unsigned stall_seconds; /* instead of HTTP_STALL_SECONDS; 0: those */
 };
 
 struct http_response {

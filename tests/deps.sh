@@ -15,29 +15,30 @@ groups=${*:-build demo test lint bench}
 packages() {
 	case $1:$2 in
 	apt:build) echo gcc libc6-dev make pkg-config flex bison libarchive-dev liblzma-dev libbz2-dev libzstd-dev \
-		libssl-dev zlib1g-dev libcjson-dev uthash-dev libcap-dev libseccomp-dev \
+		libssl-dev libcurl4-openssl-dev zlib1g-dev libcjson-dev uthash-dev libcap-dev libseccomp-dev \
 		linux-libc-dev ;;
 	apt:demo) echo busybox-static uidmap ;;
 	apt:test) echo perl git libcmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
 		busybox-static mmdebstrap uidmap attr libcap2-bin e2fsprogs util-linux strace \
-		tar gzip bzip2 xz-utils zstd ;;
+		tar gzip bzip2 xz-utils zstd lighttpd openssh-server openssl ;;
 	apt:lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
 	apt:bench) echo bash buildah crun runc zstd busybox-static ;;
 	dnf:build) echo gcc make pkgconf-pkg-config flex bison libarchive-devel libzstd-devel \
-		openssl-devel zlib-devel cjson-devel uthash-devel libcap-devel \
+		openssl-devel libcurl-devel zlib-devel cjson-devel uthash-devel libcap-devel \
 		libseccomp-devel ;;
 	dnf:demo) echo busybox shadow-utils ;;
 	dnf:test) echo perl-Test-Harness git libcmocka-devel bats mandoc jq skopeo podman buildah \
 		crun runc busybox mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
-		tar gzip bzip2 xz zstd ;;
+		tar gzip bzip2 xz zstd lighttpd git-daemon openssh-server openssl ;;
 	dnf:lint) echo clang clang-tools-extra cppcheck ShellCheck ;;
 	dnf:bench) echo bash buildah crun zstd busybox ;;
 	apk:build) echo build-base linux-headers pkgconf flex bison libarchive-dev zstd-dev \
-		openssl-dev zlib-dev cjson-dev uthash-dev libcap-dev libseccomp-dev ;;
+		openssl-dev curl-dev zlib-dev cjson-dev uthash-dev libcap-dev libseccomp-dev ;;
 	apk:demo) echo busybox-static shadow-subids ;;
 	apk:test) echo perl-utils git cmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
 		busybox-static mmdebstrap shadow-subids attr libcap-utils e2fsprogs \
-		util-linux strace tar gzip bzip2 xz zstd ;;
+		util-linux strace tar gzip bzip2 xz zstd lighttpd git-daemon \
+		openssh openssl ;;
 	apk:lint) echo clang clang-extra-tools cppcheck shellcheck ;;
 	apk:bench) echo bash buildah crun zstd busybox-static ;;
 	*) echo "deps.sh: unknown group '$2' (build, demo, test, lint, bench)" >&2; return 1 ;;
