@@ -287,15 +287,8 @@ static void finish_span(struct parse *cx)
 
 static void warn_blank(struct parse *cx)
 {
-	struct dockerfile *df = cx->df;
-	uint32_t line, column, start;
-
-	dockerfile_line_column(df, cx->line.end - 1, &line, &column);
-	start = df->lines[line - 1];
-	while (start + 1 < cx->line.end && (df->text[start] == ' ' || df->text[start] == '\t'))
-		start++;
 	dockerfile_warn(
-		df, RULE_NO_EMPTY_CONTINUATION, (struct span){start, start},
+		cx->df, RULE_NO_EMPTY_CONTINUATION, (struct span){cx->line.blank, cx->line.blank},
 		"remove the blank line inside this instruction; builders will refuse it one day",
 		"empty continuation line");
 }
@@ -329,7 +322,7 @@ static void parse_line(struct parse *cx, df_yypstate *ps)
 	struct span at;
 	int token;
 
-	if (cx->line.blank)
+	if (cx->line.blank > 0)
 		warn_blank(cx);
 	prepare_line(cx);
 	buf_add(&cx->line.text, "\n\0", 3);

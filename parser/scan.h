@@ -54,7 +54,7 @@ struct line {
 	size_t segment_count;
 	size_t physical;     /* length of text where the current physical line began */
 	uint32_t start, end; /* source, continuations and the final line end included */
-	bool blank;          /* held an empty continuation line */
+	uint32_t blank;      /* source offset of its first empty continuation line; 0 if none */
 	bool too_long;
 };
 void line_release(struct line *line);

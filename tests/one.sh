@@ -1,11 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs one test program for prove: a unit test, a script or a bats file. $TESTLIMIT seconds are its
+# Runs one test program for prove: a unit test, a script, a bats file, or a group of cases of the
+# language by the file that describes it. $TESTLIMIT seconds are its
 # limit, so that a hang is a failure with a name. What it said is kept in $VARVE_BUILD/tap; of a
 # failure, the details go to standard error, where prove shows them.
-log=$VARVE_BUILD/tap/$(basename "$1").tap
+name=$(basename "$1")
+case $1 in
+*/cases/*/group) name=cases-$(basename "$(dirname "$1")") ;;
+esac
+log=$VARVE_BUILD/tap/$name.tap
 mkdir -p "${log%/*}"
 case $1 in
+*/cases/*/group) set -- bash tests/cases.sh "${name#cases-}" ;;
 *.bats) set -- bats --tap "$@" ;;
 *.sh) set -- sh "$@" ;;
 esac
