@@ -52,6 +52,19 @@ struct build_limit {
 	uint64_t soft, hard;
 };
 
+/* --annotation; on is a set of enum annotation_on. */
+enum annotation_on {
+	ANNOTATE_MANIFEST = 1 << 0,
+	ANNOTATE_INDEX = 1 << 1,
+	ANNOTATE_MANIFEST_DESCRIPTOR = 1 << 2, /* the manifest's entry in the index */
+	ANNOTATE_INDEX_DESCRIPTOR = 1 << 3,    /* the entry of what a tag names in index.json */
+};
+struct build_annotation {
+	unsigned on;
+	const char *platform; /* normalised text; NULL: every platform */
+	const char *key, *value;
+};
+
 struct build_options {
 	struct dockerfile *file; /* diagnostics are added to it */
 	struct store *store;
@@ -77,7 +90,7 @@ struct build_options {
 	size_t limit_count;
 	const struct build_bind *binds;
 	size_t bind_count;
-	const struct build_arg *annotations; /* of the manifest */
+	const struct build_annotation *annotations;
 	size_t annotation_count;
 	bool squash; /* all layers of the build become one */
 	const struct build_arg *args;

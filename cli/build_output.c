@@ -10,67 +10,6 @@
 
 #include <string.h>
 
-void build_output_release(struct output_spec *o)
-{
-	free(o->dest);
-	o->dest = NULL;
-}
-
-static int set_type(struct output_spec *o, const char *name, struct error *err)
-{
-	static const char *const names[] = {"", "oci", "docker", "tar", "local"};
-
-	for (int i = OUTPUT_OCI; i <= OUTPUT_LOCAL; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			o->type = (enum output_type)i;
-			return 0;
-		}
-	}
-	error_set(err, ERROR_USAGE, "--output: unknown type %s", name);
-	return error_hint(err, "oci, docker, tar and local are known");
-}
-
-int output_parse(const char *text, struct output_spec *out, struct error *err)
-{
-	auto_(build_output) struct output_spec o = OUTPUT_INIT;
-	auto_free char *copy = xstrdup(text);
-	char *rest = copy, *field;
-
-	if (strchr(text, '=') == NULL) {
-		o.type = strcmp(text, "-") == 0 ? OUTPUT_TAR : OUTPUT_LOCAL;
-		o.dest = xstrdup(text);
-	}
-	while (o.dest == NULL && (field = strsep(&rest, ",")) != NULL) {
-		if (strncmp(field, "type=", 5) == 0) {
-			if (set_type(&o, field + 5, err) < 0)
-				return -1;
-		} else if (strncmp(field, "dest=", 5) == 0) {
-			/* The rest: a path may hold a comma. */
-			o.dest = rest != NULL ? xprintf("%s,%s", field + 5, rest)
-					      : xstrdup(field + 5);
-			for (char *type; (type = strstr(o.dest, ",type=")) != NULL;) {
-				if (set_type(&o, type + 6, err) < 0)
-					return -1;
-				*type = '\0';
-			}
-		} else {
-			error_set(err, ERROR_USAGE, "--output: unknown key in %s", field);
-			return error_hint(err, "write type=oci,dest=image.tar");
-		}
-	}
-	if (o.type == OUTPUT_NONE)
-		return error_set(err, ERROR_USAGE, "--output=%s: type= is missing", text);
-	if (o.dest == NULL && o.type == OUTPUT_LOCAL)
-		return error_set(err, ERROR_USAGE, "--output=%s: dest= is missing", text);
-	if (o.dest == NULL)
-		o.dest = xstrdup("-");
-	if (*o.dest == '\0' || (o.type == OUTPUT_LOCAL && strcmp(o.dest, "-") == 0))
-		return error_set(err, ERROR_USAGE, "--output=%s: dest must be a path", text);
-	*out = o;
-	o.dest = NULL;
-	return 0;
-}
-
 static int write_local(const char *path, struct store *s, const struct image *image, int64_t epoch,
 		       struct error *err)
 {
@@ -92,7 +31,7 @@ int output_write(const struct output_spec *o, struct store *s, const struct buil
 	struct save_item item = {.image = &image, .names = tags, .name_count = tag_count};
 	int status;
 
-	if (o->type == OUTPUT_NONE)
+	if (o->type == OUTPUT_IMAGE)
 		return 0;
 	if (image_load(s, &result->ref.manifest, result->ref.size, &image, err) < 0)
 		return -1;
@@ -104,7 +43,7 @@ int output_write(const struct output_spec *o, struct store *s, const struct buil
 		status = export_tar(s, &image, epoch, file.fd, err);
 	else
 		status = archive_save(s, &item, 1, o->type == OUTPUT_OCI ? SAVE_OCI : SAVE_DOCKER,
-				      true, COMPRESS_ZSTD, file.fd, err);
+				      !o->recompress, o->compression, file.fd, err);
 	if (status < 0)
 		return error_add(err, "writing %s", o->dest);
 	return file_output_finish(&file, err);

@@ -8,20 +8,20 @@
 #include "builder/build.h"
 
 struct output_spec {
-	enum output_type { OUTPUT_NONE, OUTPUT_OCI, OUTPUT_DOCKER, OUTPUT_TAR, OUTPUT_LOCAL } type;
-	char *dest; /* path, or "-" */
+	enum output_type { OUTPUT_OCI, OUTPUT_DOCKER, OUTPUT_TAR, OUTPUT_LOCAL, OUTPUT_IMAGE } type;
+	const char *dest; /* path, or "-"; NULL for OUTPUT_IMAGE */
+	bool directory;   /* of OUTPUT_OCI: a layout directory, not a tar of it */
+	bool recompress;  /* the layers, as compression says */
+	enum compression compression;
+	const char *const *names; /* canonical: what the image is called there besides the tags */
+	size_t name_count;
+	const struct build_annotation *annotations;
+	size_t annotation_count;
 };
 
-#define OUTPUT_INIT                                                                                \
-	{                                                                                          \
-		.type = OUTPUT_NONE, .dest = NULL                                                  \
-	}
-
-void build_output_release(struct output_spec *o);
-DEFINE_CLEANUP_STRUCT(build_output, struct output_spec, build_output_release);
-
-/* "type=oci|docker|tar|local,dest=PATH", or a directory (local), or "-" (tar). */
-int output_parse(const char *text, struct output_spec *out, struct error *err);
+/* "type=oci|docker|tar|local|image,dest=PATH,...", or a directory (local), or "-" (tar). Texts are
+   in the arena. */
+int output_parse(struct arena *arena, const char *text, struct output_spec *out, struct error *err);
 
 int output_write(const struct output_spec *o, struct store *s, const struct build_result *result,
 		 const char *const *tags, size_t tag_count, int64_t epoch, struct error *err);

@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The options of `varve build`: what is taken, what is refused, and what messages say.
+
+load helpers
+
+# --check parses every option and the Dockerfile and does nothing else.
+takes() {
+	run -0 varve build --check "$@" "$CTX"
+	same "$output" ""
+}
+
+# Usage errors exit with 2 and say the texts after "--".
+refuses() {
+	local options=()
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	run -2 varve build --check "${options[@]}" "$CTX"
+	says "$@"
+}
+
+scratch() {
+	dockerfile <<-'X'
+	FROM scratch
+	COPY Dockerfile /
+	X
+}
+
+@test "--secret" {
+	scratch
+	echo hush >"$T/secret"
+	head -c 512001 /dev/zero >"$T/large"
+	head -c 512000 /dev/zero >"$T/limit"
+	takes --secret "id=a,src=$T/secret" --secret "id=b,source=$T/limit"
+	takes --secret "id=a,type=file,src=$T/secret" --secret "id=a,src=$T/secret"
+	VALUE=x takes --secret id=a,env=VALUE --secret id=VALUE --secret id=a,type=env,src=VALUE
+	(cd "$T" && takes --secret id=secret)
+	run -0 varve build --check --secret id=a,env=UNSET_VARIABLE "$CTX"
+	says "warning: --secret id=a: UNSET_VARIABLE is not set"
+	refuses --secret "src=$T/secret" -- "id= is missing"
+	refuses --secret "id=a,src=$T/secret,env=X" -- "id=a: both src= and env="
+	refuses --secret id=a,type=disk -- "type is file or env"
+	refuses --secret id=a,srk=x -- 'unknown key "srk"' "did you mean src?"
+	refuses --secret a -- "write id=NAME"
+	refuses --secret "id=a,src=$T" -- "is a directory"
+	run -4 varve build --check --secret id=a,src=/does/not/exist "$CTX"
+	says "--secret id=a" /does/not/exist
+	run ! varve build --check --secret "id=a,src=$T/large" "$CTX"
+	says "--secret id=a" 512000
+	says_not hush
+}
+
+@test "--ssh" {
+	scratch
+	: >"$T/key"
+	takes --ssh "default=$T/key" --ssh "other=$T/key,$T/key"
+	SSH_AUTH_SOCK=$T/key takes --ssh default
+	(
+		unset SSH_AUTH_SOCK
+		refuses --ssh default -- "SSH_AUTH_SOCK is not set" "--ssh default=FILE"
+	)
+	refuses --ssh "a=$T/key" --ssh "a=$T/key" -- "--ssh a: given twice"
+	refuses --ssh "=$T/key" -- "no id"
+	refuses --ssh "a=$T/key,," -- "an empty path"
+	refuses --ssh "a=$T" -- "neither a socket nor a key file"
+	run -4 varve build --check --ssh a=/does/not/exist "$CTX"
+	says "--ssh a" /does/not/exist
+}
+
+@test "--add-host, --shm-size, --ulimit, --network, --allow" {
+	scratch
+	takes --add-host db:10.0.0.2 --add-host=db6=::1 --shm-size 128m --ulimit nofile=10:20 \
+		--network none --allow network.host --allow network.host,security.insecure
+	refuses --add-host db:host-gateway -- "no gateway to the host" "--network=host"
+	refuses --add-host db -- "NAME:ADDRESS"
+	refuses --shm-size lots -- "--shm-size=lots is no size" 64m
+	refuses --ulimit files=3 -- "no limit called files"
+	refuses --network bridge -- "no such choice: bridge" "default, none, host"
+	refuses --allow device -- "no such entitlement: device" "network.host"
+}
+
+@test "--volume" {
+	scratch
+	takes -v "$T:/data" --volume "$T:/data:ro" -v "$T:/data:rw"
+	(cd "$T" && takes -v ./ctx:/data)
+	refuses -v "$T" -- "no place in the container"
+	refuses -v "$T:data" -- "must be absolute"
+	refuses -v :/data -- "no source"
+	refuses -v name:/data -- "no named volumes" "./name"
+	refuses -v "$T:/data:U" -- 'unknown option "U"' "ro and rw"
+	run -4 varve build --check -v /does/not/exist:/data "$CTX"
+	says /does/not/exist
+}
+
+@test "--platform" {
+	scratch
+	takes --platform local
+	takes --platform linux/amd64
+	takes --platform linux/arm64,linux/amd64 --platform x86_64
+	takes --no-cache-filter a,b --no-cache-filter c
+	refuses --platform linux/8086 -- '"linux/8086" is no platform' "linux/arm64"
+	refuses --platform linux/amd64, -- "an empty item"
+	refuses --platform "" -- "an empty item"
+}
+
+@test "--annotation, --build-context" {
+	scratch
+	takes --annotation k=v --annotation index,manifest:k=v --annotation 'manifest[linux/arm64]:k=v'
+	refuses --annotation k -- "no value" "[TYPE:]KEY=VALUE"
+	refuses --annotation =v -- "no key"
+	takes --build-context "other=$T"
+	refuses --build-context other -- "no place" docker-image://
+	refuses --build-context "=$T" -- "no name"
+}
+
+@test "--output: several, one of them to standard output" {
+	scratch
+	takes -o type=tar,dest=- -o type=oci,dest=x.tar -o dir
+	refuses -o - -o type=oci -- "only one can be the standard output"
+	refuses -o type=zip,dest=x -- "unknown type zip" "oci, docker, tar, local"
+	refuses -o type=oci,compression-level=9 -- "compression-level is not supported"
+	refuses -o type=oci,tra=false,dest=x -- "did you mean tar?"
+}
+
+@test "what scripts for docker pass is taken where it changes nothing" {
+	scratch
+	takes --load --rm --rm=true --force-rm --compress --provenance=false --sbom=false
+	refuses --provenance=true -- "--provenance=true" "attestations are not written"
+	refuses --sbom=true -- "attestations are not written"
+	refuses --iidfle x -- "unknown option --iidfle" "--iidfile"
+}
+
+@test "--target by name and by number, --build-arg from the environment" {
+	base
+	dockerfile <<-'X'
+	FROM base AS first
+	ARG WORD=default
+	RUN echo "first $WORD" >/which
+	FROM base
+	RUN echo second >/which
+	X
+	WORD=outside build --target FIRST --build-arg WORD
+	flatten t "$T/a"
+	same "$(cat "$T/a/which")" "first outside"
+	build --target 0
+	flatten t "$T/b"
+	same "$(cat "$T/b/which")" "first default"
+	build --target 1
+	flatten t "$T/c"
+	same "$(cat "$T/c/which")" second
+	build --target 0 --build-arg UNSET_VARIABLE
+	says_not UNSET_VARIABLE
+	run ! varve build --target frist "$CTX"
+	says "--target frist" "did you mean first?"
+	run ! varve build --target 2 "$CTX"
+	says "--target 2: no such stage"
+}
