@@ -80,6 +80,7 @@ struct build_options {
 	int host_root;              /* "/" of the host, for FROM with a path; -1: refused */
 	int host_cwd;               /* what relative paths of FROM are relative to */
 	const char *target;         /* stage name or number; NULL: the last */
+	bool check_only;            /* nothing will be built: without target, look at every stage */
 	const char *platform;       /* "os/arch[/variant]"; NULL: this machine's */
 	enum build_network network; /* of RUN without --network */
 	bool allow_host_network, allow_insecure; /* --allow */

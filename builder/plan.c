@@ -401,6 +401,11 @@ static int fill(struct plan *p, struct error *err)
 	scope_set(&p->globals, "TARGETSTAGE",
 		  p->target->source->name != NULL ? p->target->source->name : "default", true);
 	need(p, p->target);
+	/* Checks look at every stage unless the user asks for one. */
+	for (size_t i = 0;
+	     p->options->check_only && p->options->target == NULL && i < p->stage_count; i++)
+		need(p, &p->stages[i]);
+	lint_from(p);
 	p->context.fd = p->options->context;
 	if (p->context.fd >= 0 && !p->options->context_is_git &&
 	    context_ignore(p->context.fd, p->options->dockerfile_in_context, &p->context.ignore,
@@ -413,7 +418,9 @@ static int fill(struct plan *p, struct error *err)
 	for (size_t i = 0; i < p->options->label_count; i++)
 		config_set_label(&p->target->config, p->options->labels[i].name,
 				 p->options->labels[i].value);
-	return fail_if_wrong(p, err);
+	if (fail_if_wrong(p, err) < 0)
+		return -1;
+	return p->options->check_only ? 0 : lint_verdict(p, err);
 }
 
 struct plan *build_plan(const struct build_options *options, struct error *err)

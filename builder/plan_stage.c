@@ -2,6 +2,8 @@
 /* One stage: its base, the triggers of its base, its instructions. */
 #include "builder/plan.h"
 
+#include "builder/lint.h"
+
 #include <string.h>
 
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -20,6 +22,7 @@ static void start_from_image(struct plan *p, struct stage_plan *stage)
 		return;
 	}
 	stage->image = image;
+	lint_base(p, stage);
 	config_copy(&image->image.config, &stage->config);
 	scope_from_env(&stage->scope, &stage->config.env);
 	for (size_t i = 0; i < stage->config.volumes.count; i++)
@@ -51,6 +54,15 @@ static void start_stage(struct plan *p, struct stage_plan *stage)
 		c->working_dir = "/";
 }
 
+static void report_trigger(struct plan *p, const struct dockerfile *df, const struct diag *d)
+{
+	if (d->rule != NULL)
+		plan_warn(p, df, rule_find(d->rule, strlen(d->rule)), d->at, d->hint, "%s",
+			  d->text);
+	else
+		plan_report(p, df, d->severity, d->at, d->hint, "%s", d->text);
+}
+
 static void run_triggers(struct plan *p, struct stage_plan *stage)
 {
 	struct strings triggers = stage->config.onbuild;
@@ -76,8 +88,7 @@ static void run_triggers(struct plan *p, struct stage_plan *stage)
 		diags = dockerfile_diags(df, &count);
 		errors = dockerfile_errors(df);
 		for (size_t j = 0; j < count; j++)
-			plan_report(p, df, diags[j].severity, diags[j].at, diags[j].hint, "%s",
-				    diags[j].text);
+			report_trigger(p, df, &diags[j]);
 		insns = dockerfile_insns(df, &count);
 		for (size_t j = 0; errors == 0 && j < count; j++)
 			plan_instruction(p, stage, df,

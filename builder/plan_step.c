@@ -2,6 +2,8 @@
 /* Instructions that change files: RUN, COPY, ADD, WORKDIR. */
 #include "builder/plan.h"
 
+#include "builder/lint.h"
+
 #include "builder/syntax.h"
 
 #include <string.h>
@@ -220,6 +222,7 @@ void plan_workdir(struct plan *p, struct stage_plan *stage, const struct dockerf
 void plan_instruction(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
 		      const char *place, const struct insn *insn)
 {
+	lint_instruction(p, stage, file, insn);
 	switch ((int)insn->kind) {
 	case INSN_RUN:
 		plan_run(p, stage, file, place, insn);

@@ -241,13 +241,15 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	if (s.file == NULL)
 		return -1;
 	o->file = s.file;
+	o->check_only = v->check;
 	o->context = s.input.context;
 	o->dockerfile_in_context = s.input.in_context;
 	o->host_root = s.input.host_root;
 	o->host_cwd = AT_FDCWD;
 	plan = build_plan(o, err);
 	if (plan == NULL) {
-		print_diagnostics(s.file, err->code == ERROR_SYNTAX && !v->check);
+		print_diagnostics(s.file, err->code == ERROR_SYNTAX && !v->check &&
+						  dockerfile_errors(s.file) > 0);
 		return -1;
 	}
 	if (v->check)

@@ -377,7 +377,10 @@ static struct dockerfile *parse_text(const char *name, const char *text, size_t 
 	cx->splicer = splice_open(cx);
 	cx->scanner = scan_open(cx);
 	parse_file(cx);
-	checks_comments(df);
+	if (!cx->trigger) {
+		lint_text(df);
+		checks_comments(df);
+	}
 	diag_filter(df);
 	scan_close(cx->scanner);
 	splice_close(cx->splicer);

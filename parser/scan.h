@@ -179,6 +179,9 @@ void line_finish(struct parse *cx, enum line_place place);
    SIZE_MAX if the text was decoded and only `at` is known. */
 const struct word *word_at(struct parse *cx, const char *text, struct span at, size_t line_at);
 
+/* lint.c */
+void lint_text(struct dockerfile *df);
+
 /* check.c */
 void check_insn(struct parse *cx, const struct insn *insn);
 /* Reports an instruction that cannot be triggered by ONBUILD. */
