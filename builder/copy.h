@@ -13,7 +13,7 @@ struct copy_options {
 	int source;                  /* root of the context, stage or image; -1 without sources */
 	const struct ignore *ignore; /* of the context; or NULL */
 	int target;                  /* the step's merged root */
-	const struct stack *below;   /* the same, for --chown names */
+	const struct stack *below;   /* the image's root, for --chown names */
 	bool *foreign; /* copy_list: set if a file is not owned by 0:0; NULL: of no interest */
 };
 
@@ -23,5 +23,8 @@ int copy_run(const struct copy_options *o, struct error *err);
 /* What the copy depends on, one line a file with its content digest: the input of the step's key,
    and what a miss is explained with. Only spec, source and ignore are used. */
 int copy_list(const struct copy_options *o, struct buf *out, struct error *err);
+
+/* --exclude as a list, for the walks of both; *out is NULL without any. The caller frees it. */
+int copy_excludes(const struct copy_spec *spec, struct ignore **out, struct error *err);
 
 #endif

@@ -3,7 +3,7 @@
    not its times, so that a fresh checkout of the same files is a hit. */
 #include "builder/copy.h"
 
-#include "builder/walk.h"
+#include "builder/copier.h"
 #include "common/fd.h"
 #include "layers/digest.h"
 
@@ -53,17 +53,52 @@ static int hash_file(struct lister *l, int fd, struct digest *out, struct error 
 	return 0;
 }
 
-/* Only the capability attribute can matter to a program without being seen by it. */
-static void add_capability(struct lister *l, int fd)
+static int by_text(const void *a, const void *b)
 {
-	char value[64];
-	ssize_t n = fgetxattr(fd, "security.capability", value, sizeof(value));
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
-	if (n <= 0)
-		return;
-	buf_add_str(l->out, " cap=");
+static int list_attribute(struct lister *l, int fd, const char *name, struct error *err)
+{
+	ssize_t n = fgetxattr(fd, name, l->chunk, READ_CHUNK);
+
+	if (n < 0)
+		return error_sys(err, "reading attribute %s", name);
+	buf_add_char(l->out, ' ');
+	add_quoted(l->out, name);
+	buf_add_char(l->out, '=');
 	for (ssize_t i = 0; i < n; i++)
-		buf_printf(l->out, "%02x", (unsigned char)value[i]);
+		buf_printf(l->out, "%02x", (unsigned char)l->chunk[i]);
+	return 0;
+}
+
+/* Those that are copied, in an order that does not depend on the file system. */
+static int list_attributes(struct lister *l, int fd, struct error *err)
+{
+	char small[256];
+	auto_free char *large = NULL;
+	auto_free char **sorted = NULL;
+	char *names = small;
+	ssize_t length = flistxattr(fd, small, sizeof(small));
+	size_t count = 0;
+
+	if (length < 0 && errno == ERANGE) {
+		large = xmalloc(COPY_MAX_XATTR_LIST);
+		names = large;
+		length = flistxattr(fd, large, COPY_MAX_XATTR_LIST);
+	}
+	for (char *n = names; length > 0 && n < names + length; n += strlen(n) + 1) {
+		if (!copy_takes_xattr(n))
+			continue;
+		sorted = xgrow(sorted, count, sizeof(*sorted));
+		sorted[count++] = n;
+	}
+	if (count > 1)
+		qsort(sorted, count, sizeof(*sorted), by_text);
+	for (size_t i = 0; i < count; i++)
+		if (list_attribute(l, fd, sorted[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 static int list_content(struct lister *l, const struct walk_entry *e, struct error *err)
@@ -85,7 +120,12 @@ static int list_content(struct lister *l, const struct walk_entry *e, struct err
 		if (fd < 0 || hash_file(l, fd, &d, err) < 0)
 			return error_add(err, "%s", e->path);
 		buf_printf(l->out, " %lld %s", (long long)e->st.st_size, digest_text(&d, text));
-		add_capability(l, fd);
+		return list_attributes(l, fd, err);
+	} else if (S_ISDIR(e->st.st_mode)) {
+		fd = open_child(e->dir, e->name, O_RDONLY | O_DIRECTORY, 0, err);
+		if (fd < 0)
+			return error_add(err, "%s", e->path);
+		return list_attributes(l, fd, err);
 	} else if (S_ISCHR(e->st.st_mode) || S_ISBLK(e->st.st_mode)) {
 		buf_printf(l->out, " %u:%u", major(e->st.st_rdev), minor(e->st.st_rdev));
 	}
@@ -118,24 +158,33 @@ static int visit(void *user, const struct walk_entry *e, bool leaving, struct er
 	return 0;
 }
 
-static int list_source(struct lister *l, size_t i, struct error *err)
+static int list_match(struct lister *l, const struct walk_options *tree, const char *path,
+		      const char *written, struct error *err)
 {
-	const struct copy_spec *spec = l->o->spec;
-	const struct walk_options walk = {.root = l->o->source, .ignore = l->o->ignore};
+	auto_free char *base = walk_base(tree, path);
+	int status;
+
+	buf_add_str(l->out, "source ");
+	add_quoted(l->out, path);
+	buf_add_char(l->out, '\n');
+	l->source = base;
+	status = walk_tree(tree, path, written, visit, l, err);
+	l->source = NULL;
+	return status < 0 ? error_add(err, "%s", written) : 0;
+}
+
+static int list_source(struct lister *l, const struct walk_options *tree,
+		       const struct copy_source *source, struct error *err)
+{
 	char **paths;
 	size_t count;
 	int status = 0;
 
-	if (walk_match(&walk, spec->sources[i].path, spec->sources[i].written, &paths, &count,
-		       err) < 0)
+	if (walk_match(tree, source->path, source->written, &paths, &count, err) < 0)
 		return -1;
 	for (size_t j = 0; j < count; j++) {
-		buf_add_str(l->out, "source ");
-		add_quoted(l->out, paths[j]);
-		buf_add_char(l->out, '\n');
-		l->source = paths[j];
-		if (status == 0 && walk_tree(&walk, paths[j], visit, l, err) < 0)
-			status = error_add(err, "%s", spec->sources[i].written);
+		if (status == 0)
+			status = list_match(l, tree, paths[j], source->written, err);
 		free(paths[j]);
 	}
 	free(paths);
@@ -144,12 +193,16 @@ static int list_source(struct lister *l, size_t i, struct error *err)
 
 int copy_list(const struct copy_options *o, struct buf *out, struct error *err)
 {
+	auto_(ignore) struct ignore *exclude = NULL;
+	struct walk_options tree = {
+		.root = o->source, .ignore = o->ignore, .parents = o->spec->parents};
 	struct lister l = {.o = o, .out = out};
-	int status = 0;
+	int status = copy_excludes(o->spec, &exclude, err);
 
+	tree.exclude = exclude;
 	l.chunk = xmalloc(READ_CHUNK);
 	for (size_t i = 0; status == 0 && i < o->spec->source_count; i++)
-		status = list_source(&l, i, err);
+		status = list_source(&l, &tree, &o->spec->sources[i], err);
 	free(l.chunk);
 	return status;
 }

@@ -65,6 +65,16 @@ static void add_copy(const struct step *s, struct record *r)
 		record_add(r, "chmod", s->copy.chmod);
 	if (s->copy.unpack != UNPACK_NEVER)
 		record_add(r, "unpack", s->copy.unpack == UNPACK_LOCAL ? "yes" : "always");
+	if (s->copy.parents)
+		record_add(r, "parents", "yes");
+	if (s->copy.link)
+		record_add(r, "link", "yes");
+	if (s->copy.keep_git_dir)
+		record_add(r, "keep-git-dir", "yes");
+	if (s->copy.checksum != NULL)
+		record_add(r, "checksum", s->copy.checksum);
+	for (size_t i = 0; i < s->copy.exclude_count; i++)
+		record_add(r, "exclude", s->copy.exclude[i]);
 }
 
 void key_of_step(const struct plan *p, const struct step *s, const struct digest *parent,

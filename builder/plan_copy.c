@@ -6,6 +6,16 @@
 
 #include <string.h>
 
+/* An error of another part, at its place in the file. */
+static void report_error(struct plan *p, const struct dockerfile *file, struct span at,
+			 const struct error *err)
+{
+	char text[ERROR_TEXT];
+
+	error_format(err, text, sizeof(text));
+	plan_report(p, file, DIAG_ERROR, at, err->hint[0] != '\0' ? err->hint : NULL, "%s", text);
+}
+
 static bool is_remote(const char *source)
 {
 	static const char *const schemes[] = {"http://", "https://", "git://", "ssh://", "git@"};
@@ -33,11 +43,30 @@ static void add_file(struct plan *p, struct stage_plan *stage, const struct dock
 	*f = (struct inline_file){.name = h->name, .data = data, .length = length};
 }
 
+/* Clean, below the root of what is copied from. With --parents the first "/./" is the pivot: only
+   what follows it is kept below the destination. */
+static const char *source_path(struct plan *p, const char *text, bool parents)
+{
+	const char *pivot = parents ? strstr(text, "/./") : NULL;
+	const char *base;
+
+	if (!parents)
+		return path_join(&p->arena, "/", text) + 1;
+	base = pivot != NULL ? arena_strndup(&p->arena, text, (size_t)(pivot - text)) : "";
+	return arena_printf(&p->arena, "%s/./%s", path_join(&p->arena, "/", base) + 1,
+			    path_join(&p->arena, "/", pivot != NULL ? pivot + 3 : text) + 1);
+}
+
 static void add_source(struct plan *p, const struct dockerfile *file, const struct insn *insn,
 		       const struct arg *arg, const char *text, struct copy_spec *copy)
 {
 	struct error err = ERROR_INIT;
 
+	if (insn->kind == INSN_COPY && is_remote(text)) {
+		plan_report(p, file, DIAG_ERROR, arg->at, "ADD takes URLs and git repositories",
+			    "COPY takes files only, not %s", text);
+		return;
+	}
 	if (insn->kind == INSN_ADD && is_remote(text)) {
 		plan_report(p, file, DIAG_ERROR, arg->at, "download it first and ADD the file",
 			    "ADD %s: remote sources are not supported by this version of varve",
@@ -45,7 +74,7 @@ static void add_source(struct plan *p, const struct dockerfile *file, const stru
 		return;
 	}
 	if (glob_check(text, &err) < 0) {
-		plan_report(p, file, DIAG_ERROR, arg->at, NULL, "%s", err.frame[0].text);
+		report_error(p, file, arg->at, &err);
 		return;
 	}
 	copy->sources =
@@ -53,7 +82,7 @@ static void add_source(struct plan *p, const struct dockerfile *file, const stru
 	copy->sources[copy->source_count++] = (struct copy_source){
 		.kind = SOURCE_PATH,
 		.written = text,
-		.path = path_join(&p->arena, "/", text) + 1,
+		.path = source_path(p, text, copy->parents),
 	};
 }
 
@@ -84,7 +113,8 @@ static void add_operands(struct plan *p, struct stage_plan *stage, const struct 
 	    (length > 1 && strcmp(dest + length - 2, "/.") == 0))
 		copy->dest = arena_printf(&p->arena, "%s%s", copy->dest,
 					  strcmp(copy->dest, "/") == 0 ? "" : "/");
-	if (copy->source_count + copy->file_count > 1 && copy->dest[strlen(copy->dest) - 1] != '/')
+	if (!copy->parents && copy->source_count + copy->file_count > 1 &&
+	    copy->dest[strlen(copy->dest) - 1] != '/')
 		plan_report(p, file, DIAG_ERROR, last->at, "add a slash: the sources go into it",
 			    "when %s has more than one source, the destination must be a directory "
 			    "and end with /",
@@ -120,13 +150,45 @@ static const char *expand_flag(struct plan *p, struct stage_plan *stage,
 	return plan_expand(p, stage, file, flag->word, flag->at);
 }
 
+static void add_excludes(struct plan *p, const struct dockerfile *file, const struct insn *insn,
+			 struct copy_spec *copy)
+{
+	auto_(ignore) struct ignore *check = ignore_new();
+	const char **list = NULL;
+
+	for (size_t i = 0; i < insn->flag_count; i++) {
+		const struct flag *flag = &insn->flags[i];
+		struct error err = ERROR_INIT;
+
+		if (strcmp(flag->name, "exclude") != 0 || flag->value == NULL)
+			continue;
+		if (ignore_add(check, flag->value, &err) < 0) {
+			error_add(&err, "--exclude=%s", flag->value);
+			report_error(p, file, flag->at, &err);
+		}
+		list = arena_grow(&p->arena, list, copy->exclude_count, sizeof(*list));
+		list[copy->exclude_count++] = flag->value;
+	}
+	copy->exclude = list;
+}
+
+static bool is_given(const struct insn *insn, const char *name)
+{
+	const struct flag *flag = flag_of(insn, name);
+
+	return flag != NULL && flag_is_true(flag);
+}
+
 void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
 	       const char *place, const struct insn *insn)
 {
-	static const char *const known[] = {"from", "chown", "chmod", "link", "unpack", NULL};
+	static const char *const known[] = {"from",   "chown",   "chmod",   "link",
+					    "unpack", "parents", "exclude", NULL};
 	struct copy_spec copy = {
 		.from = {.kind = FROM_CONTEXT, .context = &p->context},
 		.unpack = insn->kind == INSN_ADD ? UNPACK_LOCAL : UNPACK_NEVER,
+		.parents = is_given(insn, "parents"),
+		.link = is_given(insn, "link"),
 	};
 	const struct flag *from = flag_of(insn, "from");
 	struct error err = ERROR_INIT;
@@ -141,8 +203,8 @@ void plan_copy(struct plan *p, struct stage_plan *stage, const struct dockerfile
 	if (flag_of(insn, "unpack") != NULL)
 		copy.unpack = flag_is_true(flag_of(insn, "unpack")) ? UNPACK_ALWAYS : UNPACK_NEVER;
 	if (copy.chmod != NULL && mode_check(copy.chmod, &err) < 0)
-		plan_report(p, file, DIAG_ERROR, flag_of(insn, "chmod")->at, err.hint, "%s",
-			    err.frame[0].text);
+		report_error(p, file, flag_of(insn, "chmod")->at, &err);
+	add_excludes(p, file, insn, &copy);
 	add_operands(p, stage, file, insn, &copy);
 	if (copy.from.kind == FROM_CONTEXT && copy.source_count > 0 && p->context.fd < 0)
 		plan_report(p, file, DIAG_ERROR, insn->at, "give a directory as the context",

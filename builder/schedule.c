@@ -84,7 +84,8 @@ void step_fail(struct execution *e, const struct error *err)
 		failure_text(e, &failed, &text);
 		step_event(e, (struct event){.kind = EVENT_STEP_FAILED,
 					     .text = text.data,
-					     .duration = loop_now() - e->started});
+					     .duration = e->started != 0 ? loop_now() - e->started
+									 : 0});
 	}
 	build_fail(e->build, &failed);
 }

@@ -1,214 +1,157 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/walk.h"
 
+#include "builder/walk_private.h"
 #include "common/arena.h"
 #include "common/fd.h"
-#include "common/listing.h"
 
 #include <limits.h>
-#include <linux/openat2.h>
 #include <string.h>
 
 enum { WALK_MAX_DEPTH = 256 };
 
-struct names {
-	char **item;
-	size_t count;
+/* A directory that the walk is in. */
+struct frame {
+	struct frame *above;
+	struct walk_entry entry;
+	bool visited;
+	/* What each list's patterns said about it; NULL at the top of that list's paths. */
+	const bool *ignored, *excluded, *included;
 };
-
-static void names_release(struct names *n)
-{
-	for (size_t i = 0; i < n->count; i++)
-		free(n->item[i]);
-	free(n->item);
-}
-DEFINE_CLEANUP_STRUCT(names, struct names, names_release);
-
-static void names_add(struct names *n, char *name)
-{
-	n->item = xgrow(n->item, n->count, sizeof(*n->item));
-	n->item[n->count++] = name;
-}
-
-static int list(int dir, struct listing *out, struct error *err)
-{
-	if (listing_read(dir, out, err) < 0)
-		return -1;
-	listing_sort(out);
-	return 0;
-}
-
-/* --- wildcards ----------------------------------------------------------------------------- */
-
-struct matcher {
-	const struct walk_options *o;
-	struct names *found;
-};
-
-static char *join(const char *a, const char *b)
-{
-	return *a == '\0' ? xstrdup(b) : xprintf("%s/%s", a, b);
-}
-
-static bool may_hold(const struct walk_options *o, const char *path)
-{
-	return !ignore_match(o->ignore, path) || ignore_has_exceptions(o->ignore);
-}
-
-/* Matches the components of `pattern` one by one below `base`. */
-static int match_below(struct matcher *m, const char *base, const char *pattern, struct error *err)
-{
-	size_t length = strcspn(pattern, "/");
-	const char *rest = pattern[length] == '/' ? pattern + length + 1 : NULL;
-	auto_free char *first = xstrndup(pattern, length);
-	auto_(listing) struct listing entries = LISTING_INIT;
-	struct error missing = ERROR_INIT;
-	auto_fd int dir = open_in(m->o->root, *base != '\0' ? base : ".", O_RDONLY | O_DIRECTORY, 0,
-				  &missing);
-
-	if (dir < 0)
-		return 0; /* not a directory: nothing below it matches */
-	if (list(dir, &entries, err) < 0)
-		return -1;
-	for (size_t i = 0; i < entries.count; i++) {
-		auto_free char *path = NULL;
-
-		if (!glob_match(first, entries.item[i].name))
-			continue;
-		path = join(base, entries.item[i].name);
-		if (rest != NULL) {
-			if (may_hold(m->o, path) && match_below(m, path, rest, err) < 0)
-				return -1;
-		} else if (!ignore_match(m->o->ignore, path)) {
-			names_add(m->found, steal(path));
-		}
-	}
-	return 0;
-}
-
-/* Backslashes before wildcard characters of a literal source are escapes there too. */
-static char *unescape(const char *text)
-{
-	char *copy = xstrdup(text), *to = copy;
-
-	for (; *text != '\0'; text++) {
-		if (*text == '\\' && text[1] != '\0')
-			text++;
-		*to++ = *text;
-	}
-	*to = '\0';
-	return copy;
-}
-
-static int not_found(const struct walk_options *o, const char *path, const char *written,
-		     struct error *err)
-{
-	int beneath = openat_policy(o->root, path, O_PATH, 0, RESOLVE_BENEATH);
-	bool escapes = beneath < 0 && errno == EXDEV;
-
-	if (beneath >= 0)
-		close(beneath);
-	error_set(err, ERROR_NOT_FOUND, "%s: not found", written);
-	if (o->ignore != NULL && ignore_match(o->ignore, path))
-		return error_hint(err, ".dockerignore excludes it");
-	if (escapes || strstr(written, "..") != NULL)
-		return error_hint(err, "the context is the root: \"..\" and symlinks do not lead "
-				       "out of it");
-	return 0;
-}
-
-static int check_literal(const struct walk_options *o, const char *path, const char *written,
-			 struct error *err)
-{
-	struct error missing = ERROR_INIT;
-	bool ignored = *path != '\0' && ignore_match(o->ignore, path);
-	auto_fd int fd = open_in(o->root, *path != '\0' ? path : ".", O_PATH, 0, &missing);
-	struct stat st;
-
-	if (fd < 0 && missing.code != ERROR_NOT_FOUND) {
-		*err = missing;
-		return -1;
-	}
-	if (fd >= 0 && fstat(fd, &st) < 0)
-		return error_sys(err, "%s", written);
-	/* An ignored directory may still hold files that a "!" line includes again. */
-	if (fd < 0 || (ignored && !(S_ISDIR(st.st_mode) && ignore_has_exceptions(o->ignore)))) {
-		not_found(o, path, written, err);
-		return -1;
-	}
-	return 0;
-}
-
-int walk_match(const struct walk_options *o, const char *source, const char *written, char ***paths,
-	       size_t *count, struct error *err)
-{
-	auto_(names) struct names found = {.item = NULL};
-	struct matcher m = {.o = o, .found = &found};
-
-	if (!glob_has_wildcard(source)) {
-		auto_free char *path = unescape(source);
-
-		if (check_literal(o, path, written, err) < 0)
-			return -1;
-		names_add(&found, steal(path));
-	} else if (match_below(&m, "", source, err) < 0) {
-		return -1;
-	}
-	*paths = steal(found.item);
-	*count = found.count;
-	found.count = 0;
-	return 0;
-}
-
-/* --- the walk ------------------------------------------------------------------------------ */
 
 struct walker {
 	const struct walk_options *o;
 	const char *source; /* where the walk began, for the ignore patterns */
+	struct ignore *include;
+	const char *pattern; /* of include; NULL: everything is visited */
+	size_t fixed;        /* its leading bytes that every visited path shares */
+	bool met;            /* something that is not ignored matches the pattern */
 	walk_visit *visit;
 	void *user;
 };
 
-static int walk_directory(struct walker *w, int dir, const char *path, int depth,
-			  struct error *err);
+/* --- what is visited ----------------------------------------------------------------------- */
 
-static int walk_entry(struct walker *w, int dir, const char *name, const char *path, int depth,
-		      struct error *err)
+enum verdict { LEFT_OUT, MAY_LEAD, TAKEN };
+
+/* Can anything below the directory match the pattern, as far as its fixed part says? */
+static bool leads_to_pattern(const struct walker *w, const char *path)
 {
-	struct walk_entry entry = {.dir = dir, .name = name, .path = path};
-	auto_free char *whole = join(w->source, path);
-	bool ignored = w->o->ignore != NULL && ignore_match(w->o->ignore, whole);
-	auto_fd int child = -1;
+	size_t length = strlen(path), shared = length < w->fixed ? length : w->fixed;
 
-	if (fstatat(dir, name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_sys(err, "%s", whole);
-	if (!S_ISDIR(entry.st.st_mode))
-		return ignored ? 0 : w->visit(w->user, &entry, false, err);
-	if (ignored && !ignore_has_exceptions(w->o->ignore))
-		return 0;
-	if (depth >= WALK_MAX_DEPTH)
-		return error_set(err, ERROR_LIMIT, "%s: more than %d directories deep", whole,
-				 WALK_MAX_DEPTH);
-	child = open_child(dir, name, O_RDONLY | O_DIRECTORY, 0, err);
-	if (child < 0)
-		return error_add(err, "%s", whole);
-	if (!ignored && w->visit(w->user, &entry, false, err) < 0)
-		return -1;
-	if (walk_directory(w, child, path, depth + 1, err) < 0)
-		return -1;
-	return ignored ? 0 : w->visit(w->user, &entry, true, err);
+	if (memcmp(path, w->pattern, shared) != 0)
+		return false;
+	return length < w->fixed ? w->pattern[length] == '/'
+				 : w->fixed == 0 || length == w->fixed || path[w->fixed] == '/';
 }
 
-static int walk_directory(struct walker *w, int dir, const char *path, int depth, struct error *err)
+/* own has room for what all lists say, or is NULL. */
+static enum verdict judge(struct walker *w, const struct frame *above, const char *path, bool *own)
+{
+	const struct walk_options *o = w->o;
+	size_t first = ignore_count(o->ignore), second = first + ignore_count(o->exclude);
+	bool ignored = false, excluded, included = true;
+
+	if (o->ignore != NULL) {
+		auto_free char *joined = *w->source != '\0' ? walk_join(w->source, path) : NULL;
+
+		ignored = ignore_match_below(o->ignore, above->ignored,
+					     joined != NULL ? joined : path, own);
+	}
+	excluded = ignore_match_below(o->exclude, above->excluded, path,
+				      own != NULL ? own + first : NULL);
+	if (w->include != NULL)
+		included = ignore_match_below(w->include, above->included, path,
+					      own != NULL ? own + second : NULL);
+	if (included && !ignored)
+		w->met = true;
+	if (included && !ignored && !excluded)
+		return TAKEN;
+	if ((ignored && !ignore_has_exceptions(o->ignore)) ||
+	    (excluded && !ignore_has_exceptions(o->exclude)) ||
+	    (!included && !leads_to_pattern(w, path)))
+		return LEFT_OUT;
+	return MAY_LEAD;
+}
+
+/* --- the walk ------------------------------------------------------------------------------ */
+
+/* Something below is taken, so the directories on the way to it are needed. */
+static int reach(struct walker *w, struct frame *f, struct error *err)
+{
+	if (f->visited)
+		return 0;
+	if (reach(w, f->above, err) < 0)
+		return -1;
+	f->visited = true;
+	f->entry.on_the_way = true;
+	return w->visit(w->user, &f->entry, false, err);
+}
+
+static int walk_directory(struct walker *w, struct frame *f, int dir, int depth, struct error *err);
+
+static int walk_below(struct walker *w, struct frame *above, const struct walk_entry *entry,
+		      bool taken, const bool *said, int depth, struct error *err)
+{
+	size_t first = ignore_count(w->o->ignore), second = first + ignore_count(w->o->exclude);
+	struct frame f = {.above = above, .entry = *entry};
+	auto_fd int child = -1;
+
+	f.ignored = said;
+	f.excluded = said + first;
+	f.included = said + second;
+	if (depth >= WALK_MAX_DEPTH)
+		return error_set(err, ERROR_LIMIT, "%s: more than %d directories deep", entry->path,
+				 WALK_MAX_DEPTH);
+	child = open_child(entry->dir, entry->name, O_RDONLY | O_DIRECTORY, 0, err);
+	if (child < 0)
+		return error_add(err, "%s", entry->path);
+	if (taken && reach(w, above, err) < 0)
+		return -1;
+	f.visited = taken;
+	if (taken && w->visit(w->user, &f.entry, false, err) < 0)
+		return -1;
+	if (walk_directory(w, &f, child, depth + 1, err) < 0)
+		return -1;
+	return f.visited ? w->visit(w->user, &f.entry, true, err) : 0;
+}
+
+static int walk_entry(struct walker *w, struct frame *above, int dir, const struct listed *item,
+		      const char *path, int depth, struct error *err)
+{
+	struct walk_entry entry = {.dir = dir, .name = item->name, .path = path};
+	bool may_be_directory = item->type == DT_DIR || item->type == DT_UNKNOWN;
+	size_t count =
+		ignore_count(w->o->ignore) + ignore_count(w->o->exclude) + ignore_count(w->include);
+	auto_free bool *said = may_be_directory ? xcalloc(count + 1, sizeof(*said)) : NULL;
+	enum verdict verdict = judge(w, above, path, said);
+
+	if (verdict == LEFT_OUT || (verdict == MAY_LEAD && !may_be_directory))
+		return 0;
+	if (fstatat(dir, item->name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, "%s", path);
+	if (S_ISDIR(entry.st.st_mode) && may_be_directory)
+		return walk_below(w, above, &entry, verdict == TAKEN, said, depth, err);
+	if (S_ISDIR(entry.st.st_mode))
+		return error_set(err, ERROR_IO, "%s changed while it was read", path);
+	if (verdict != TAKEN)
+		return 0;
+	if (reach(w, above, err) < 0)
+		return -1;
+	return w->visit(w->user, &entry, false, err);
+}
+
+static int walk_directory(struct walker *w, struct frame *f, int dir, int depth, struct error *err)
 {
 	auto_(listing) struct listing entries = LISTING_INIT;
 
-	if (list(dir, &entries, err) < 0)
+	if (listing_read(dir, &entries, err) < 0)
 		return -1;
+	listing_sort(&entries);
 	for (size_t i = 0; i < entries.count; i++) {
-		auto_free char *below = join(path, entries.item[i].name);
+		auto_free char *below = walk_join(f->entry.path, entries.item[i].name);
 
-		if (walk_entry(w, dir, entries.item[i].name, below, depth, err) < 0)
+		if (walk_entry(w, f, dir, &entries.item[i], below, depth, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -239,7 +182,8 @@ static int locate(const struct walk_options *o, const char *path, int *dir, char
 			return 0;
 		}
 		target[n] = '\0';
-		next = target[0] == '/' || parent == NULL ? xstrdup(target) : join(parent, target);
+		next = target[0] == '/' || parent == NULL ? xstrdup(target)
+							  : walk_join(parent, target);
 		free(at);
 		at = next;
 		/* openat2 resolves what is left of "..": only the last name must be a plain one. */
@@ -249,34 +193,91 @@ static int locate(const struct walk_options *o, const char *path, int *dir, char
 	return error_set(err, ERROR_FORMAT, "%s: too many symbolic links", path);
 }
 
-int walk_tree(const struct walk_options *o, const char *path, walk_visit *visit, void *user,
-	      struct error *err)
+static int walk_root(struct walker *w, const struct stat *st, struct error *err)
 {
-	struct walker w = {.o = o, .source = path, .visit = visit, .user = user};
-	struct walk_entry entry = {.path = ""};
-	auto_fd int dir = -1, child = -1;
-	auto_free char *name = NULL;
+	const char *path = *w->source != '\0' ? w->source : ".";
+	struct frame top = {.entry = {.name = ".", .path = "", .st = *st}, .visited = true};
+	auto_free char *part = xstrdup(w->source);
+	auto_free bool *said = xcalloc(ignore_count(w->o->ignore) + 1, sizeof(*said));
+	auto_fd int dir = open_in(w->o->root, path, O_RDONLY | O_DIRECTORY, 0, err);
 
-	/* The source itself: a link is followed, in the root. */
-	child = open_in(o->root, *path != '\0' ? path : ".", O_PATH, 0, err);
-	if (child < 0 || fstat(child, &entry.st) < 0)
-		return child < 0 ? -1 : error_sys(err, "%s", path);
-	if (S_ISDIR(entry.st.st_mode)) {
-		auto_fd int readable = open_in(o->root, *path != '\0' ? path : ".",
-					       O_RDONLY | O_DIRECTORY, 0, err);
+	if (dir < 0)
+		return -1;
+	/* What the ignore file says about the source counts for everything in it. */
+	for (char *end = part; *end != '\0';) {
+		char cut;
 
-		if (readable < 0)
-			return -1;
-		entry.dir = readable;
-		entry.name = ".";
-		if (visit(user, &entry, false, err) < 0 ||
-		    walk_directory(&w, readable, "", 0, err) < 0)
-			return -1;
-		return visit(user, &entry, true, err);
+		end += strcspn(end + 1, "/") + 1;
+		cut = *end;
+		*end = '\0';
+		ignore_match_below(w->o->ignore, top.ignored, part, said);
+		top.ignored = said;
+		*end = cut;
 	}
-	if (locate(o, path, &dir, &name, err) < 0)
+	top.entry.dir = dir;
+	if (w->visit(w->user, &top.entry, false, err) < 0 ||
+	    walk_directory(w, &top, dir, 0, err) < 0)
+		return -1;
+	return w->visit(w->user, &top.entry, true, err);
+}
+
+static int walk_file(struct walker *w, const struct stat *st, struct error *err)
+{
+	struct walk_entry entry = {.path = "", .st = *st};
+	auto_free char *name = NULL;
+	auto_fd int dir = -1;
+
+	if (locate(w->o, w->source, &dir, &name, err) < 0)
 		return -1;
 	entry.dir = dir;
 	entry.name = name;
-	return visit(user, &entry, false, err);
+	return w->visit(w->user, &entry, false, err);
+}
+
+static int walk_pattern(struct walker *w, const char *written, const struct stat *st,
+			struct error *err)
+{
+	auto_(ignore) struct ignore *include = ignore_new();
+
+	if (!S_ISDIR(st->st_mode))
+		return error_set(err, ERROR_FORMAT, "%s: %s is not a directory", written,
+				 w->source);
+	if (*w->pattern == '\0')
+		return walk_root(w, st, err);
+	if (ignore_add_plain(include, w->pattern, err) < 0)
+		return -1;
+	w->include = include;
+	w->fixed = glob_fixed_length(w->pattern);
+	if (walk_root(w, st, err) < 0)
+		return -1;
+	if (w->met || glob_has_wildcard(written))
+		return 0;
+	return walk_missed(w->o, w->source, w->pattern, written, err);
+}
+
+char *walk_base(const struct walk_options *o, const char *path)
+{
+	const char *pivot = o->parents ? strstr(path, "/./") : NULL;
+
+	return pivot != NULL ? xstrndup(path, (size_t)(pivot - path)) : xstrdup(path);
+}
+
+int walk_tree(const struct walk_options *o, const char *path, const char *written,
+	      walk_visit *visit, void *user, struct error *err)
+{
+	auto_free char *base = walk_base(o, path);
+	struct walker w = {.o = o, .source = base, .visit = visit, .user = user};
+	/* The source itself: a link is followed, in the root. */
+	auto_fd int fd = open_in(o->root, *base != '\0' ? base : ".", O_PATH, 0, err);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, "%s", base);
+	if (o->parents) {
+		w.pattern = path + strlen(base) + strlen("/./");
+		return walk_pattern(&w, written, &st, err);
+	}
+	return S_ISDIR(st.st_mode) ? walk_root(&w, &st, err) : walk_file(&w, &st, err);
 }

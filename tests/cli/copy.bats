@@ -301,3 +301,135 @@ f"
 	[ -e "$T/root/usr/lib/one" ] && [ -e "$T/root/usr/lib/two" ] && [ -e "$T/root/dangling/three" ]
 	[ -L "$T/root/lib64" ] && [ -L "$T/root/lib32" ]
 }
+
+# The paths below a directory, on one line.
+paths() {
+	(cd "$1" && find . -mindepth 1 | sed 's|^\./||' | sort | tr '\n' ' ')
+}
+
+@test "--parents keeps the path of a source, from the pivot on" {
+	mkdir -p "$CTX"/{a/b/c,x/y} && touch "$CTX"/a/{one,b/two,b/c/three.c} "$CTX/x/y/four.c"
+	chmod 750 "$CTX/a" && chmod 711 "$CTX/a/b"
+	copied <<-'X'
+	COPY --parents a/b/two x/y/four.c /plain/
+	COPY --parents ./a/one /dot
+	COPY --parents a/./b/c /pivot/
+	COPY --parents a/b/./c/./three.c /first
+	COPY --parents **/*.c /any/
+	COPY --parents */./y /every/
+	COPY --parents a/b* /dir/
+	COPY --parents nothing/**/*.h no*thing /none/
+	COPY --parents . /all/
+	COPY --parents --chown=3:4 --chmod=go= a/b/two /owned/
+	X
+	same "$(paths "$T/root/plain")" "a a/b a/b/two x x/y x/y/four.c "
+	same "$(meta "$T/root/plain/a")" "750 0:0"
+	same "$(meta "$T/root/plain/a/b")" "711 0:0"
+	same "$(meta "$T/root/plain")" "755 0:0"
+	same "$(paths "$T/root/dot")" "a a/one "
+	same "$(paths "$T/root/pivot")" "b b/c b/c/three.c "
+	same "$(paths "$T/root/first")" "c c/three.c "
+	same "$(paths "$T/root/any")" "a a/b a/b/c a/b/c/three.c x x/y x/y/four.c "
+	same "$(paths "$T/root/every")" "y y/four.c "
+	same "$(paths "$T/root/dir")" "a a/b a/b/c a/b/c/three.c a/b/two "
+	same "$(paths "$T/root/none")" ""
+	[ -f "$T/root/all/a/b/c/three.c" ] && [ -f "$T/root/all/Dockerfile" ]
+	same "$(meta "$T/root/owned")" "755 3:4"
+	same "$(meta "$T/root/owned/a")" "700 3:4"
+	same "$(meta "$T/root/owned/a/b/two")" "600 3:4"
+}
+
+@test "--parents: directories that are there get the mode of the source and keep the rest" {
+	mkdir -p "$CTX/a/b" && touch "$CTX/a/b/f" && chmod 710 "$CTX/a"
+	copied <<-'X'
+	RUN mkdir -p -m 777 /a && chown 7:8 /a && touch -d @1000000000 /a
+	COPY --parents a/b/f /
+	X
+	same "$(meta "$T/root/a")" "710 7:8"
+	same "$(stat -c %Y "$T/root/a")" 1000000000
+}
+
+@test "--parents: what is missing, ignored or behind a symlink is named" {
+	mkdir -p "$CTX/real" && touch "$CTX/real/f" "$CTX/secret" && ln -s real "$CTX/link"
+	echo secret >"$CTX/.dockerignore"
+	base
+	printf 'FROM base\nCOPY --parents real/g /x/\n' | dockerfile
+	build_fails -- Dockerfile:2 "real/g: not found"
+	printf 'FROM base\nCOPY --parents gone/./g /x/\n' | dockerfile
+	build_fails -- Dockerfile:2 "gone/./g: not found"
+	printf 'FROM base\nCOPY --parents real/f/./g /x/\n' | dockerfile
+	build_fails -- Dockerfile:2 "not a directory"
+	printf 'FROM base\nCOPY --parents secret /x/\n' | dockerfile
+	build_fails -- Dockerfile:2 "secret: not found" .dockerignore
+	printf 'FROM base\nCOPY --parents link/f /x/\n' | dockerfile
+	build_fails -- Dockerfile:2 "link/f: not found" "symlink"
+	copied <<-'X'
+	COPY --parents link real/ /x/
+	COPY --parents link/./f /y/
+	X
+	same "$(readlink "$T/root/x/link")" real
+	[ -f "$T/root/x/real/f" ] && [ -f "$T/root/y/f" ]
+}
+
+@test "--exclude: patterns as in an ignore file, by the path below each source" {
+	mkdir -p "$CTX"/{d/sub/deep,e} && touch "$CTX"/d/{a.c,a.o,sub/b.c,sub/b.o,sub/deep/c.o} \
+		"$CTX"/e/{a.o,z} "$CTX"/{top.o,top.c}
+	copied <<-'X'
+	COPY --exclude=*.o d /one/
+	COPY --exclude=**/*.o --exclude=sub/deep d /two/
+	COPY --exclude=sub --exclude=!sub/deep d /three/
+	COPY --exclude=*.o d e /four/
+	COPY --exclude=*.o top* /five/
+	COPY --exclude=/sub d /six/
+	COPY --exclude=e --exclude=*.? * /seven/
+	COPY --exclude=top.o top.o /eight/
+	COPY --exclude=* d /nine/
+	COPY --parents --exclude=**/*.o --exclude=d/sub/deep d/./sub e /ten/
+	ADD --exclude=*.c d /eleven/
+	ARG P=*.o
+	COPY --exclude=$P d /twelve/
+	X
+	same "$(paths "$T/root/one")" "a.c sub sub/b.c sub/b.o sub/deep sub/deep/c.o "
+	same "$(paths "$T/root/two")" "a.c sub sub/b.c "
+	same "$(paths "$T/root/three")" "a.c a.o sub sub/deep sub/deep/c.o "
+	same "$(paths "$T/root/four")" "a.c sub sub/b.c sub/b.o sub/deep sub/deep/c.o z "
+	same "$(paths "$T/root/five")" "top.c "
+	same "$(paths "$T/root/six")" "a.c a.o "
+	same "$(paths "$T/root/seven")" "Dockerfile sub sub/b.c sub/b.o sub/deep sub/deep/c.o "
+	same "$(paths "$T/root/eight" 2>/dev/null)" ""
+	same "$(paths "$T/root/nine")" ""
+	same "$(paths "$T/root/ten")" "e e/z sub sub/b.c sub/deep "
+	same "$(paths "$T/root/eleven")" "a.o sub sub/b.c sub/b.o sub/deep sub/deep/c.o "
+	same "$(paths "$T/root/twelve")" "a.c a.o sub sub/b.c sub/b.o sub/deep sub/deep/c.o "
+	printf 'FROM base\nCOPY --exclude=a[ d /x\n' | dockerfile
+	build_fails -- "Dockerfile:2" "a["
+	printf 'FROM base\nCOPY --exclude=! d /x\n' | dockerfile
+	build_fails -- "Dockerfile:2" '"!" without a pattern'
+}
+
+@test "what --exclude and --parents leave out does not change the key, what they take does" {
+	mkdir -p "$CTX/d/e" && echo 1 >"$CTX/d/e/f.c" && echo 1 >"$CTX/d/e/f.o"
+	base
+	printf 'FROM base\nCOPY --exclude=**/*.o d /d/\nCOPY --parents **/*.c /p/\n' | dockerfile
+	build
+	echo 2 >"$CTX/d/e/f.o" && build
+	same "$(grep -c CACHED <<<"$output")" 2
+	echo 2 >"$CTX/d/e/f.c" && build
+	says_not CACHED
+	sed -i 's/\*\.o/*.x/' "$CTX/Dockerfile" && build
+	same "$(grep -c CACHED <<<"$output")" 0
+	chmod 700 "$CTX/d/e" && build
+	says_not CACHED
+}
+
+@test ".dockerignore: an exception below an excluded directory keeps its place" {
+	mkdir -p "$CTX/d/keep/in" && touch "$CTX/d/drop" "$CTX/d/keep/in/f" && chmod 750 "$CTX/d"
+	printf 'd\n!d/keep\n' >"$CTX/.dockerignore"
+	copied <<-'X'
+	COPY . /c/
+	COPY d /d/
+	X
+	same "$(paths "$T/root/c/d")" "keep keep/in keep/in/f "
+	same "$(meta "$T/root/c/d")" "750 0:0"
+	same "$(paths "$T/root/d")" "keep keep/in keep/in/f "
+}
