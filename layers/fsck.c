@@ -179,7 +179,8 @@ static size_t record_lacks(struct fsck *f, enum store_area area, const struct re
 			of = STORE_LAYERS;
 		else if (area == STORE_CACHE && strcmp(field->key, "list") == 0)
 			of = STORE_LISTS;
-		else if (area == STORE_CACHE && strcmp(field->key, "manifest") != 0)
+		else if (area == STORE_CACHE && strcmp(field->key, "manifest") != 0 &&
+			 strcmp(field->key, "blob") != 0)
 			continue;
 		if (sscanf(field->value, "%71s", digest) != 1 ||
 		    digest_parse(digest, &id, &err) < 0)

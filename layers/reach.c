@@ -277,6 +277,8 @@ static int add_cache_record(struct reach *r, const struct digest *key, struct er
 			result = add_diff_id(r, &d, err);
 		else if (strcmp(f->key, "list") == 0)
 			mark(r, STORE_LISTS, &d);
+		else if (strcmp(f->key, "blob") == 0)
+			mark(r, STORE_BLOBS, &d);
 		else if (strcmp(f->key, "manifest") == 0)
 			result = add_held_blob(r, &d, err);
 		if (result < 0)

@@ -158,8 +158,8 @@ int store_mount_open(struct store *s, const struct digest *id, enum store_sharin
 
 /* Removes what no name, no cache record and no living process leads to: trees, blobs, layers and
    lists; also names whose image is gone altogether. A cache record leads to the layer in its field
-   diff_id, the list in its fields list, and the image in its field manifest. A damaged manifest is
-   an error, because what it leads to is not known. */
+   diff_id, the list in its fields list, the blob in its field blob, and the image in its field
+   manifest. A damaged manifest is an error, because what it leads to is not known. */
 enum { LOG_KEEP_SECONDS = 7 * 24 * 60 * 60 };
 
 struct prune_options {
