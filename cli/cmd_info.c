@@ -95,6 +95,8 @@ static void print_json(const struct cli *cli, const struct info *info)
 	json_add_number(store, "blob_bytes", (int64_t)info->usage.blob_bytes);
 	json_add_number(store, "trees", (int64_t)info->usage.trees);
 	json_add_number(store, "cache_records", (int64_t)info->usage.cache);
+	json_add_number(store, "cache_mounts", (int64_t)info->usage.mounts);
+	json_add_number(store, "cache_mount_bytes", (int64_t)info->usage.mount_bytes);
 	features = json_add_array(o, "features");
 	for (int i = 0; i < info->probe.count; i++) {
 		struct json *item = json_add_object(features, NULL);
@@ -135,6 +137,9 @@ static void print_table(const struct cli *cli, const struct info *info)
 	table_printf(&t, "%llu", (unsigned long long)info->usage.trees);
 	table_add(&t, "cache records");
 	table_printf(&t, "%llu", (unsigned long long)info->usage.cache);
+	table_add(&t, "cache mounts");
+	table_printf(&t, "%llu, %s", (unsigned long long)info->usage.mounts,
+		     size_format(info->usage.mount_bytes, size));
 	table_print(&t, cli->out);
 	out_str(cli->out, "\n");
 	for (int i = 0; i < info->probe.count; i++) {

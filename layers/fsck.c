@@ -104,17 +104,23 @@ static int check_marks(struct fsck *f, struct error *err)
 	return f->repair && f->findings > before ? store_write_marks(f->store, err) : 0;
 }
 
+static bool is_digest_name(const char *name)
+{
+	struct digest id;
+
+	return digest_parse_hex(name, &id);
+}
+
 /* Names that are no digests, in the final place; pending is thrown away anyway. */
-static int check_names(struct fsck *f, const char *path, struct error *err)
+static int check_names(struct fsck *f, const char *path, bool (*fits)(const char *name),
+		       struct error *err)
 {
 	auto_(names) struct names names = NAMES_INIT;
 
 	if (names_read(f->store, path, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
-		struct digest id;
-
-		if (digest_parse_hex(names.item[i], &id))
+		if (fits(names.item[i]))
 			continue;
 		find(f, "%s/%s does not belong to the store: its name is no digest", path,
 		     names.item[i]);
@@ -315,10 +321,13 @@ static int check_all(struct fsck *f, struct error *err)
 	if (check_root(f, err) < 0 || check_marks(f, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(areas) / sizeof(*areas); i++) {
-		if (check_names(f, area_paths[areas[i].area], err) < 0 ||
+		if (check_names(f, area_paths[areas[i].area], is_digest_name, err) < 0 ||
 		    store_each(f->store, areas[i].area, areas[i].check, f, err) < 0)
 			return -1;
 	}
+	/* What programs keep in cache mounts is theirs. */
+	if (check_names(f, "mounts", mount_is_name, err) < 0)
+		return -1;
 	return check_refs(f, err);
 }
 

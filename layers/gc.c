@@ -253,6 +253,47 @@ static int sweep_logs(struct sweep *w, struct error *err)
 	return 0;
 }
 
+/* 1 if it was taken, or would be; 0 if somebody uses it or has used it lately. */
+static int sweep_mount(struct sweep *w, const char *name, const char *path, struct error *err)
+{
+	const int64_t before = (int64_t)time(NULL) - w->options->older;
+	struct error busy = ERROR_INIT;
+	struct stat st;
+	auto_fd int lock = mount_claim(w->store, name, !w->options->dry_run, &st, &busy);
+
+	if (lock < 0 && busy.code == ERROR_EXISTS)
+		return 0;
+	if (lock < 0) {
+		*err = busy;
+		return -1;
+	}
+	if (w->options->older != 0 && st.st_mtim.tv_sec >= before)
+		return 0;
+	return measure(w, path, err) < 0 || bury(w, path, err) < 0 ? -1 : 1;
+}
+
+static int sweep_mounts(struct sweep *w, struct error *err)
+{
+	auto_(names) struct names names = NAMES_INIT;
+
+	if (!w->options->mounts)
+		return 0;
+	if (names_read(w->store, "mounts", &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		const char *path = arena_printf(&names.arena, "mounts/%s", names.item[i]);
+		int taken;
+
+		if (!mount_is_name(names.item[i]))
+			continue; /* for fsck to report */
+		taken = sweep_mount(w, names.item[i], path, err);
+		if (taken < 0)
+			return -1;
+		w->report->mounts += (uint64_t)taken;
+	}
+	return 0;
+}
+
 static int dig_grave(struct sweep *w, struct error *err)
 {
 	int stage = store_stage(w->store, err);
@@ -283,7 +324,7 @@ static int sweep_all(struct sweep *w, struct error *err)
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
 		if (sweep_area(w, order[i], err) < 0)
 			return -1;
-	if (sweep_logs(w, err) < 0)
+	if (sweep_logs(w, err) < 0 || sweep_mounts(w, err) < 0)
 		return -1;
 	return w->options->dry_run ? 0 : sweep_key_locks(w, err);
 }

@@ -398,6 +398,29 @@ static int usage_add(void *user, const struct digest *id, struct error *err)
 	return 0;
 }
 
+static int usage_mounts(const struct store *s, struct store_usage *out, struct error *err)
+{
+	auto_(names) struct names names = NAMES_INIT;
+
+	if (names_read(s, "mounts", &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		const char *path = arena_printf(&names.arena, "mounts/%s", names.item[i]);
+		auto_fd int dir = store_openat(s, path, O_RDONLY | O_DIRECTORY, 0);
+		struct tree_size size = {.disk = 0};
+
+		if (dir < 0 && errno == ENOENT)
+			continue;
+		if (dir < 0)
+			return error_sys(err, "%s of the store", path);
+		if (tree_measure(dir, &size, err) < 0)
+			return -1;
+		out->mounts++;
+		out->mount_bytes += size.disk;
+	}
+	return 0;
+}
+
 int store_usage(struct store *s, struct store_usage *out, struct error *err)
 {
 	struct usage_of blobs = {.store = s}, trees = blobs, cache = blobs;
@@ -413,5 +436,5 @@ int store_usage(struct store *s, struct store_usage *out, struct error *err)
 				    .trees = trees.count,
 				    .cache = cache.count,
 				    .refs = refs.count};
-	return 0;
+	return usage_mounts(s, out, err);
 }

@@ -11,7 +11,8 @@
  *	lists/<digest hex>              what a COPY key was made of, to explain a miss
  *	trees/<diff id hex>/{fs,meta}   unpacked layer, ready to be an overlay lower; meta is the
  *	                                record "varve-tree" with the fields entries and bytes
- *	mounts/<id hex>[.N]/fs          RUN --mount=type=cache; N > 0: further private ones
+ *	mounts/<id hex>[.N]/{lock,fs}   RUN --mount=type=cache; N > 0: further private ones. Written
+ *	                                by programs and not part of a commit: never synced
  *	logs/<time>-<random>.log        what the programs of a build wrote; prune keeps a week
  *	lock/gc  lock/refs  lock/key/<hex>
  *	pending/<boot id>/{blobs,cache,layers,lists,trees}/
@@ -148,11 +149,17 @@ enum store_sharing {
 };
 
 /* Opens the directory of a cache mount and makes it, 0755 and empty, if there is none; *fresh then
-   says so, and the caller sets its mode and fills it before it gives the lock away. *lock keeps it
-   until it is closed: from prune, and as sharing says from others. Sharing is between those that
-   use the same kind of it. With wait false ERROR_EXISTS if it is in use. */
+   says so, and the caller sets its mode, fills it, and calls store_mount_ready(): until then nobody
+   else gets it, and if the caller dies, the next one finds nothing and begins again. *lock keeps it
+   from prune, and as sharing says from others: shared ones wait for a private or locked one and the
+   other way round. With wait false ERROR_EXISTS if it is in use. */
 int store_mount_open(struct store *s, const struct digest *id, enum store_sharing sharing,
 		     bool wait, int *lock, bool *fresh, struct error *err);
+/* May be called in a forked job, too. */
+int store_mount_ready(int directory, int lock, enum store_sharing sharing, struct error *err);
+/* Gives the lock back, also if forked jobs still hold the descriptor. The end of the process and of
+   its jobs does that, too. -1 is fine. */
+void store_mount_close(int lock);
 
 /* --- care ---------------------------------------------------------------------------------- */
 
@@ -186,7 +193,7 @@ int store_fsck(struct store *s, bool repair, void (*finding)(void *user, const c
 
 /* Bytes by area, for `varve info` and tests. */
 struct store_usage {
-	uint64_t blobs, blob_bytes, trees, cache, refs;
+	uint64_t blobs, blob_bytes, trees, cache, refs, mounts, mount_bytes;
 };
 int store_usage(struct store *s, struct store_usage *out, struct error *err);
 

@@ -132,6 +132,17 @@ int tree_seal(int dir, const char *name, struct error *err);
 /* Compares the tree in dir (which holds fs and meta) with its meta: 1 if equal, else 0 and why. */
 int tree_check(int dir, struct error *err);
 
+/* --- mount.c ------------------------------------------------------------------------------- */
+
+enum { MOUNT_NAME_SIZE = DIGEST_HEX_SIZE + 8 }; /* <hex>[.N] */
+
+/* Can it be a name in mounts/? */
+bool mount_is_name(const char *name);
+/* A descriptor that keeps others from a cache mount, or with take false one that does not; *st is
+   of its lock, whose mtime is its last use. ERROR_EXISTS if somebody uses it. */
+int mount_claim(const struct store *s, const char *name, bool take, struct stat *st,
+		struct error *err);
+
 /* --- ref.c --------------------------------------------------------------------------------- */
 
 /* The file name below refs/. */
