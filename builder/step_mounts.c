@@ -33,7 +33,8 @@ static void forget(struct mount *m)
 {
 	cleanup_fd(&m->fd);
 	cleanup_fd(&m->copy);
-	cleanup_fd(&m->lock);
+	store_mount_close(m->lock);
+	m->lock = -1;
 	m->ready = m->detached = false;
 }
 
@@ -83,7 +84,16 @@ struct fill_job {
 	const struct run_mount *spec;
 	const struct lowers *lowers; /* of a stage or image */
 	int directory;
+	int lock; /* of a cache that is fresh; or -1 */
 };
+
+static enum store_sharing sharing_of(const struct run_mount *spec)
+{
+	static const enum store_sharing sharing[] = {STORE_MOUNT_SHARED, STORE_MOUNT_PRIVATE,
+						     STORE_MOUNT_LOCKED};
+
+	return sharing[spec->sharing];
+}
 
 static int fill_work(void *arg, struct buf *result, struct error *err)
 {
@@ -113,13 +123,19 @@ static int fill_work(void *arg, struct buf *result, struct error *err)
 	mount_copy_init(&copy, f->spec, "/");
 	status = copy_run(&options, err);
 	free(copy.pattern);
+	if (status == 0 && f->lock >= 0)
+		status = store_mount_ready(f->directory, f->lock, sharing_of(f->spec), err);
 	return status;
 }
 
 static int start_fill(struct execution *e, const struct run_mount *spec,
-		      const struct lowers *lowers, int directory, struct error *err)
+		      const struct lowers *lowers, int directory, int lock, struct error *err)
 {
-	struct fill_job f = {.b = e->build, .spec = spec, .lowers = lowers, .directory = directory};
+	struct fill_job f = {.b = e->build,
+			     .spec = spec,
+			     .lowers = lowers,
+			     .directory = directory,
+			     .lock = lock};
 
 	e->job = job_start(e->build->loop, e->step->place, fill_work, &f, job_ended, e, err);
 	return e->job != NULL ? 0 : -1;
@@ -209,7 +225,7 @@ static int prepare_context_bind(struct execution *e, struct mount *m, struct err
 	if (m->copy < 0 && (e->foreign || context->ignore != NULL)) {
 		if (new_directory(e->build, &m->copy, err) < 0)
 			return -1;
-		return start_fill(e, m->spec, &none, m->copy, err);
+		return start_fill(e, m->spec, &none, m->copy, -1, err);
 	}
 	if (m->copy >= 0) {
 		auto_fd int original = open_in(context->fd, *m->subpath != '\0' ? m->subpath : ".",
@@ -251,16 +267,10 @@ static void cache_id(const struct build *b, const struct run_mount *spec, struct
 static int open_cache(const struct build *b, const struct run_mount *spec, bool wait, int *lock,
 		      bool *fresh, struct error *err)
 {
-	static const enum store_sharing sharing[] = {STORE_MOUNT_SHARED, STORE_MOUNT_PRIVATE,
-						     STORE_MOUNT_LOCKED};
 	struct digest id;
 
 	cache_id(b, spec, &id);
-	(void)sharing[spec->sharing];
-	(void)wait;
-	(void)lock;
-	(void)fresh;
-	return error_set(err, ERROR_DENIED, "this store keeps no cache mounts");
+	return store_mount_open(b->store, &id, sharing_of(spec), wait, lock, fresh, err);
 }
 
 struct wait_job {
@@ -317,7 +327,9 @@ static int prepare_cache(struct execution *e, struct mount *m, struct error *err
 		return 1;
 	if (fchown(m->fd, spec->uid, spec->gid) < 0 || fchmod(m->fd, spec->mode) < 0)
 		return error_sys(err, "setting owner and mode of a cache mount");
-	return spec->has_from ? start_fill(e, spec, &lowers, m->fd, err) : 1;
+	if (spec->has_from)
+		return start_fill(e, spec, &lowers, m->fd, m->lock, err);
+	return store_mount_ready(m->fd, m->lock, sharing_of(spec), err) < 0 ? -1 : 1;
 }
 
 /* --- all of them --------------------------------------------------------------------------- */
