@@ -4,6 +4,29 @@
 #include "common/arena.h"
 #include "common/fd.h"
 
+#include <string.h>
+#include <strings.h>
+
+enum context_kind context_kind(const char *text)
+{
+	static const struct {
+		const char *prefix;
+		enum context_kind kind;
+	} prefixes[] = {{"docker-image://", CONTEXT_IMAGE},
+			{"oci-layout://", CONTEXT_IMAGE},
+			{"http://", CONTEXT_HTTP},
+			{"https://", CONTEXT_HTTP}};
+
+	if (strcmp(text, "-") == 0)
+		return CONTEXT_STDIN;
+	if (git_is_source(text))
+		return CONTEXT_GIT;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (strncasecmp(text, prefixes[i].prefix, strlen(prefixes[i].prefix)) == 0)
+			return prefixes[i].kind;
+	return CONTEXT_DIRECTORY;
+}
+
 int context_ignore(int directory, const char *dockerfile, struct ignore **out, struct error *err)
 {
 	auto_free char *own = dockerfile != NULL ? xprintf("%s.dockerignore", dockerfile) : NULL;
