@@ -8,18 +8,23 @@
 #include <string.h>
 #include <strings.h>
 
+static int bad_port(const char *text, size_t length, struct error *err)
+{
+	error_set(err, ERROR_SYNTAX, "invalid port: %.*s", (int)length, text);
+	return error_hint(err, "ports are 0 to 65535: EXPOSE 80 443/udp 8000-8010/tcp");
+}
+
 static int port_number(const char *text, size_t length, unsigned *out, struct error *err)
 {
 	unsigned value = 0;
 
 	for (size_t i = 0; i < length; i++) {
 		if (!isdigit((unsigned char)text[i]) || value > 65535)
-			return error_set(err, ERROR_SYNTAX, "invalid port: %.*s", (int)length,
-					 text);
+			return bad_port(text, length, err);
 		value = value * 10 + (unsigned)(text[i] - '0');
 	}
 	if (length == 0 || value > 65535)
-		return error_set(err, ERROR_SYNTAX, "invalid port: %.*s", (int)length, text);
+		return bad_port(text, length, err);
 	*out = value;
 	return 0;
 }
@@ -139,7 +144,8 @@ int signal_parse(const char *text, struct error *err)
 		    base + number <= SIGRTMAX)
 			return base + (int)number;
 	}
-	return error_set(err, ERROR_SYNTAX, "invalid signal: %s", text);
+	error_set(err, ERROR_SYNTAX, "invalid signal: %s", text);
+	return error_hint(err, "a name such as SIGTERM, or a number from 1 to %d", SIGRTMAX);
 }
 
 /* --- modes --------------------------------------------------------------------------------- */

@@ -33,7 +33,9 @@ static int complain(struct expansion *ex, const struct piece *piece, const char 
 	if (message.length == 0)
 		buf_add_str(&message, value == NULL ? "is not allowed to be unset"
 						    : "is not allowed to be empty");
-	return error_set(ex->err, ERROR_SYNTAX, "%s: %s", piece->text, message.data);
+	error_set(ex->err, ERROR_SYNTAX, "%s: %s", piece->text, message.data);
+	return error_hint(ex->err, "give it a value with ARG, ENV or --build-arg %s=VALUE",
+			  piece->text);
 }
 
 /* A backslash means something in a pattern, not in what replaces it. */

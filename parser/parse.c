@@ -91,6 +91,17 @@ void insn_heredoc(struct parse *cx, struct heredoc heredoc)
 	cx->heredocs[cx->heredoc_count++] = heredoc;
 }
 
+/* Where words end at blanks, an open quote is mostly one that was meant to join words. */
+static const char *word_hint(const struct parse *cx, const char *text, const struct word_error *we)
+{
+	bool copies = cx->insn->kind == INSN_COPY || cx->insn->kind == INSN_ADD;
+
+	if (copies && we->length == 1 && (text[we->at] == '"' || text[we->at] == '\''))
+		return "quotes do not join words here; a path with blanks needs the JSON form: "
+		       "[\"a b\", \"/to\"]";
+	return we->hint;
+}
+
 const struct word *word_at(struct parse *cx, const char *text, struct span at, size_t line_at_)
 {
 	struct word_error we;
@@ -100,7 +111,7 @@ const struct word *word_at(struct parse *cx, const char *text, struct span at, s
 	if (word == NULL) {
 		if (line_at_ != SIZE_MAX)
 			at = line_span(&cx->line, line_at_ + we.at, we.length);
-		semantic_error(cx->df, at, we.hint, "%s", we.text);
+		semantic_error(cx->df, at, word_hint(cx, text, &we), "%s", we.text);
 	}
 	return word;
 }

@@ -16,7 +16,7 @@
 #	parent       a Dockerfile that is built before it as the image "parent", in the same context
 #	needs        tools without which the case is skipped, and "root"
 # and with what is expected of it, if it is accepted
-#	tree         what the image changes against base, as tests/tree.pl prints it; none: nothing
+#	tree         what the image changes against base, as tests/images.pl writes it; none: nothing
 #	config       what the config has different from base, a key and its JSON value a line;
 #	             none: nothing. Keys in lower case are those of the document itself
 #	history      its history without that of base, "+" for a step with a layer; none: not compared
@@ -53,19 +53,11 @@ base() {
 	find "$tree" -exec touch -h -d @1577836800 {} +
 	tar -C "$tree" --sort=name --owner=0 --group=0 --numeric-owner -cf "$W/base.tar" .
 	varve import --compression none -c 'ENV PATH=/bin' "$W/base.tar" base >/dev/null || exit 1
-	BASE=$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] ==
-		"base:latest") | .digest' "$VARVE_ROOT/index.json")
-	BASE_CONFIG=$(config_file "$BASE")
+	BASE=$(sed 's/.*"digest":"\(sha256:[0-9a-f]*\)".*/\1/' "$VARVE_ROOT/index.json")
 }
 
 varve() {
 	timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" "$@"
-}
-
-config_file() {
-	local digest
-	digest=$(jq -r .config.digest "$VARVE_ROOT/blobs/sha256/${1#sha256:}")
-	echo "$VARVE_ROOT/blobs/sha256/${digest#sha256:}"
 }
 
 # Memory makes builds five times as fast as a disk; what lasts is not what is tested here.
@@ -80,36 +72,24 @@ work_folder() {
 	fi
 }
 
-# What the config has different from base, a key a line.
-config_listing() {
-	# shellcheck disable=SC2016 # $base is jq's
-	jq -r --slurpfile base "$BASE_CONFIG" '
-		def flat: (del(.config, .rootfs, .history, .created) + .config)
-			| with_entries(select(.value != null and .value != {} and .value != ""));
-		($base[0] | flat) as $b | flat as $c
-		| ([$b, $c] | map(keys) | add | unique)[] | select($b[.] != $c[.])
-		| "\(.) \($c[.] | tojson)"' "$1"
+# The manifest's digest in what --metadata-file wrote.
+manifest() {
+	local digest=${1##*\"containerimage.digest\": \"}
+	echo "${digest%%\"*}"
 }
 
-# shellcheck disable=SC2016 # $base is jq's
-history_listing() {
-	jq -r --slurpfile base "$BASE_CONFIG" '.history[($base[0].history | length):][]
-		| (if .empty_layer then "- " else "+ " end) + .created_by' "$1"
-}
-
-# Prepares $W/case: the files of case $1 as the build finds them.
+# Makes the current directory one for case $1: its files as the build finds them.
 prepare() {
 	local from=$CASES/$1 file
-	rm -rf "$W/case" && mkdir -p "$W/case" || return 1
+	mkdir -p "$W/$1" && cd "$W/$1" || return 1
 	if [ -d "$from/context" ]; then
-		cp -R "$from/context" "$W/case/ctx" && chmod -R u+rwX,go=u,go-w "$W/case/ctx" || return 1
+		cp -R "$from/context" ctx && chmod -R u+rwX,go=u,go-w ctx || return 1
 	else
-		mkdir "$W/case/ctx"
+		mkdir ctx
 	fi
 	for file in "$from"/Dockerfile*; do
-		cp "$file" "$W/case/" || return 1
+		cp "$file" . || return 1
 	done
-	cd "$W/case" || return 1
 	[ ! -f "$from/setup" ] || (cd ctx && sh -eu "$from/setup") >setup.out 2>&1
 }
 
@@ -119,129 +99,131 @@ build() {
 	shift
 	[ ! -f "$from/args" ] || mapfile -t args <"$from/args"
 	[ ! -f "$from/env" ] || mapfile -t environment <"$from/env"
-	env "${environment[@]}" timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" build \
-		-f Dockerfile -t t --compression none --metadata-file metadata "$@" "${args[@]}" \
+	env "${environment[@]}" timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" build -f Dockerfile -t t \
+		--compression none --metadata-file metadata "$@" "${args[@]}" \
 		ctx >out 2>err </dev/null
 	STATUS=$?
 	# The name of a log holds the time.
 	cat err out | sed "s|$VARVE_ROOT/logs/.*|LOG|" >said
 }
 
+# Nothing has changed, so the image must not either.
+build_again() {
+	local before after
+	grep -qsx -e --no-cache "$CASES/$1/args" && return
+	cp said first
+	before=$(<metadata)
+	build "$1" -q
+	after=$(<metadata)
+	[ "$(manifest "$before")" = "$(manifest "$after")" ] ||
+		{ echo "built again, it is another image:"; cat said; } >>why
+	mv first said
+}
+
 # Compares what is in file $2 with what the case says in file $1; a missing one is empty.
 compare() {
-	local wanted=$FROM/$1
+	local wanted=$CASES/$NAME/$1
 	if [ -n "$UPDATE" ]; then
 		if [ -s "$2" ]; then cp "$2" "$wanted"; else rm -f "$wanted"; fi
-		return 0
+		return
 	fi
 	[ -f "$wanted" ] || wanted=/dev/null
 	diff -u --label "wanted: $1" --label "got: $1" "$wanted" "$2" >>why
 }
 
 accepted() {
-	local digest config text bad=0 id
-	digest=$(sed -n 's/.*"containerimage.digest": "\(.*\)".*/\1/p' metadata)
-	config=$(config_file "$digest")
-	perl "$here/tree.pl" "$VARVE_ROOT/blobs/sha256" "$digest" "$BASE" >tree 2>>why || bad=1
-	compare tree tree || bad=1
-	config_listing "$config" >config
-	compare config config || bad=1
-	if [ -f "$FROM/history" ]; then
-		history_listing "$config" >history
-		compare history history || bad=1
-	fi
-	if [ -f "$FROM/output" ]; then
-		while IFS= read -r text; do
-			case $text in
-			"! "*) ! grep -qF -e "${text#! }" said || { echo "said: ${text#! }" >>why; bad=1; } ;;
-			*) grep -qF -e "$text" said || { echo "did not say: $text" >>why; bad=1; } ;;
-			esac
-		done <"$FROM/output"
-		[ $bad = 0 ] || cat said >>why
-	fi
-	# Nothing has changed, so the image must not either.
-	id=$(basename "$config")
-	if ! grep -qsx -e --no-cache "$FROM/args"; then
-		build "$1" -q
-		grep -qsF "$id" said || { echo "built again, it is not $id:"; cat said; bad=1; } >>why
-	fi
-	return $bad
+	local text bad
+	compare tree tree
+	compare config config
+	[ ! -f "$CASES/$NAME/history" ] || compare history history
+	[ -f "$CASES/$NAME/output" ] || return
+	while IFS= read -r text; do
+		case $text in
+		"! "*) ! grep -qF -e "${text#! }" said || bad="said: ${text#! }" ;;
+		*) grep -qF -e "$text" said || bad="did not say: $text" ;;
+		esac
+	done <"$CASES/$NAME/output"
+	[ -z "${bad-}" ] || { echo "$bad"; cat said; } >>why
 }
 
 refused() {
-	local bad=0
-	compare error said || bad=1
-	echo $STATUS >status.got
+	local wanted=$CASES/$NAME/status status
+	status=$(<status)
+	compare error said
 	if [ -n "$UPDATE" ]; then
-		rm -f "$FROM/status"
-		[ $STATUS = 3 ] || echo $STATUS >"$FROM/status"
-	elif [ "$STATUS" != "$(cat "$FROM/status" 2>/dev/null || echo 3)" ]; then
-		echo "exit status $STATUS" >>why
-		bad=1
+		[ "$status" = 3 ] || echo "$status" >"$wanted"
+	elif [ "$status" != "$(cat "$wanted" 2>/dev/null || echo 3)" ]; then
+		echo "exit status $status" >>why
 	fi
-	return $bad
 }
 
 # Reasons not to run the case, on standard output.
 unable() {
 	local tool
-	[ -f "$FROM/needs" ] || return 0
+	[ -f "$CASES/$1/needs" ] || return 0
 	while read -r tool; do
 		case $tool in
 		root) [ "$(id -u)" = 0 ] || echo "needs root" ;;
 		*) command -v "$tool" >/dev/null || echo "$tool is not installed" ;;
 		esac
-	done <"$FROM/needs"
+	done <"$CASES/$1/needs"
 }
 
+# First half of a case: builds it and leaves in its folder below $W the file `skip`, `status` or `why`.
 attempt() {
-	: >why
-	if [ -f "$FROM/parent" ]; then
-		varve build -q -f "$FROM/parent" -t parent --compression none ctx >why 2>&1 || return 1
-		: >why
+	local from=$CASES/$1 how=--progress=plain
+	prepare "$1"
+	case $? in
+	0) ;;
+	77) mv setup.out skip; return ;;
+	*) mv setup.out why; return ;;
+	esac
+	unable "$1" >skip
+	[ ! -s skip ] || return
+	rm skip
+	if [ -f "$from/parent" ]; then
+		varve build -q -f "$from/parent" -t parent --compression none ctx >parent.out 2>&1 ||
+			{ mv parent.out why; return; }
 	fi
-	if [ -f "$FROM/error" ]; then
-		build "$1" -q
-	else
-		build "$1" --progress=plain
+	[ -z "$UPDATE" ] || rm -f "$from"/{tree,config,error,status}
+	[ ! -f "$from/error" ] || how=-q
+	build "$1" $how
+	[ -z "$UPDATE" ] || [ $STATUS = 0 ] || build "$1" -q
+	echo $STATUS >status
+	if [ $STATUS = 0 ]; then
+		build_again "$1"
+		echo "$(manifest "$(<metadata)") $PWD" >>"$W/images"
 	fi
-	if [ -n "$UPDATE" ]; then
-		rm -f "$FROM"/{tree,config,error,status}
-		[ $STATUS = 0 ] || build "$1" -q
-	fi
-	if [ $STATUS -ge 124 ] && [ $STATUS != 130 ]; then
-		{ echo "killed, status $STATUS:"; cat said; } >>why
-		return 1
-	fi
-	if [ -f "$FROM/error" ] || { [ -n "$UPDATE" ] && [ $STATUS != 0 ]; }; then
-		[ $STATUS != 0 ] || { echo "it was accepted" >>why; return 1; }
-		refused "$1"
-	elif [ $STATUS != 0 ]; then
-		{ echo "refused with status $STATUS:"; cat said; } >>why
-		return 1
-	else
-		accepted "$1"
-	fi
+	rm -rf ctx
 }
 
-run_case() {
-	local number=$1 name=$2 skip status
-	FROM=$CASES/$2
-	skip=$(unable)
-	if [ -n "$skip" ]; then
-		echo "ok $number - $name # SKIP $skip"
+# Second half: compares and prints the line.
+judge() {
+	local number=$1 status
+	NAME=$2
+	cd "$W/$NAME" || exit 1
+	if [ -f skip ]; then
+		echo "ok $number - $NAME # SKIP $(head -n 1 skip)"
 		return
 	fi
-	prepare "$name"
-	status=$?
-	if [ $status = 77 ]; then
-		echo "ok $number - $name # SKIP $(head -n 1 setup.out)"
-	elif [ $status = 0 ] && attempt "$name"; then
-		echo "ok $number - $name"
+	status=$(cat status 2>/dev/null || echo none)
+	case $status in
+	none) ;;
+	0)	if [ -f "$CASES/$NAME/error" ]; then echo "it was accepted" >>why; else accepted; fi ;;
+	12[4-9] | 13[1-9])
+		{ echo "killed, status $status:"; cat said; } >>why ;;
+	*)	if [ -n "$UPDATE" ] || [ -f "$CASES/$NAME/error" ]; then
+			refused
+		else
+			{ echo "refused with status $status:"; cat said; } >>why
+		fi ;;
+	esac
+	if [ ! -s why ] && [ "$status" != none ]; then
+		echo "ok $number - $NAME"
 	else
 		FAILED=1
-		echo "not ok $number - $name"
-		cat setup.out why 2>/dev/null | sed 's/^/# /'
+		echo "not ok $number - $NAME"
+		sed 's/^/# /' why
 	fi
 }
 
@@ -280,9 +262,7 @@ main() {
 	--update) UPDATE=1; shift ;;
 	esac
 	[ $# -gt 0 ] || { sed -n '/^#\t/s/^#//p' "$0" | head -n 3 >&2; exit 2; }
-	for name in jq perl; do
-		command -v $name >/dev/null || { echo "1..0 # SKIP $name is not installed"; exit 0; }
-	done
+	command -v perl >/dev/null || { echo "1..0 # SKIP perl is not installed"; exit 0; }
 	mapfile -t names < <(select_cases "$@")
 	[ ${#names[@]} -gt 0 ] || { echo "no such case: $*" >&2; exit 2; }
 	W=$(work_folder) || exit 1
@@ -290,10 +270,15 @@ main() {
 	trap 'exit 130' INT TERM
 	export VARVE_ROOT=$W/store
 	base
+	: >"$W/images"
+	for name in "${names[@]}"; do
+		attempt "$name"
+	done
+	perl "$here/images.pl" "$VARVE_ROOT/blobs/sha256" "$BASE" <"$W/images" || exit 1
 	echo "1..${#names[@]}"
 	for name in "${names[@]}"; do
 		number=$((number + 1))
-		run_case $number "$name"
+		judge $number "$name"
 	done
 	"$VARVE" fsck >"$W/fsck" 2>&1 || { FAILED=1; echo "# fsck after the cases:"; sed 's/^/# /' "$W/fsck"; }
 	exit $FAILED

@@ -27,7 +27,7 @@ packages() {
 		openssl-devel libcurl-devel zlib-devel cjson-devel uthash-devel libcap-devel \
 		libseccomp-devel ;;
 	dnf:demo) echo busybox shadow-utils ;;
-	dnf:test) echo perl-Test-Harness git libcmocka-devel bats mandoc jq skopeo podman buildah \
+	dnf:test) echo perl-Test-Harness perl-JSON-PP perl-Digest-SHA git libcmocka-devel bats mandoc jq skopeo podman buildah \
 		crun runc busybox mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
 		tar gzip bzip2 xz zstd lighttpd git-daemon openssh-server openssl ;;
 	dnf:lint) echo clang clang-tools-extra cppcheck ShellCheck ;;
