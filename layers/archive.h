@@ -11,6 +11,10 @@
 /* One image to write; names are canonical and may be none. */
 struct save_item {
 	const struct image *image;
+	/* What the names point at if it is an index: then all of its images are written, but a
+	   docker archive can hold only this one. NULL: the image itself. */
+	const struct ref *index;
+	const struct labels *annotations; /* of the entry in index.json; NULL: none */
 	const char *const *names;
 	size_t name_count;
 };
@@ -38,7 +42,10 @@ int archive_save(struct store *s, const struct save_item *items, size_t count,
    truncated or inconsistent archive leaves nothing behind that could be named. Documents are kept
    byte by byte; a docker archive gets an OCI manifest around its own config, so its image ID stays.
    Of an index for several platforms everything must be there to be kept, else the name points at
-   the image for this machine. The caller releases each ref and frees the array. */
+   the image for the platform that is wanted. The caller releases each ref and frees the array. */
+int archive_load_for(struct store *s, int fd, const char *only, const struct platform *want,
+		     struct ref **out, size_t *count, struct error *err);
+/* For platform_any. */
 int archive_load(struct store *s, int fd, const char *only, struct ref **out, size_t *count,
 		 struct error *err);
 

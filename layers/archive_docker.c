@@ -146,7 +146,7 @@ static int load_image(struct store *s, const struct contents *c, const struct js
 	layers = xcalloc(config.layer_count, sizeof(*layers));
 	if (load_layers(c, image, &config, layers, err) < 0)
 		return -1;
-	manifest_render(&member->blob, member->size, layers, config.layer_count, &manifest);
+	manifest_render(&member->blob, member->size, layers, config.layer_count, NULL, &manifest);
 	if (blob_put(s, manifest.data, manifest.length, &digest, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++)

@@ -79,5 +79,5 @@ int archive_import(struct store *s, int fd, const struct config *config, int64_t
 	config_add_history(&c, &history);
 	if (!layer.empty)
 		config_add_diff_id(&c, &layer.diff_id);
-	return image_publish(s, &c, &layer, layer.empty ? 0 : 1, ref, id, err);
+	return image_publish(s, &c, &layer, layer.empty ? 0 : 1, NULL, ref, id, err);
 }

@@ -67,7 +67,8 @@ static int check_layout(const struct buf *layout, struct error *err)
 	return 0;
 }
 
-static int load_directory(struct store *s, int dir, struct loaded *out, struct error *err)
+static int load_directory(struct store *s, int dir, const struct platform *want, struct loaded *out,
+			  struct error *err)
 {
 	auto_(buf) struct buf layout = BUF_INIT;
 	auto_(buf) struct buf index = BUF_INIT;
@@ -78,12 +79,13 @@ static int load_directory(struct store *s, int dir, struct loaded *out, struct e
 		return error_add(err, "the directory is not an OCI layout");
 	if (check_layout(&layout, err) < 0)
 		return -1;
-	return load_oci(s, NULL, dir, &index, out, err);
+	return load_oci(s, NULL, dir, &index, want, out, err);
 }
 
 /* An archive with both documents, as docker 25 and later write it, holds the same images twice; the
    OCI documents say more. */
-static int load_tar(struct store *s, int fd, struct loaded *out, struct error *err)
+static int load_tar(struct store *s, int fd, const struct platform *want, struct loaded *out,
+		    struct error *err)
 {
 	auto_(contents) struct contents c = CONTENTS_INIT;
 
@@ -92,7 +94,7 @@ static int load_tar(struct store *s, int fd, struct loaded *out, struct error *e
 	if (c.has_index) {
 		if (c.has_layout && check_layout(&c.layout, err) < 0)
 			return -1;
-		return load_oci(s, &c, -1, &c.index, out, err);
+		return load_oci(s, &c, -1, &c.index, want, out, err);
 	}
 	if (c.has_manifest)
 		return load_docker(s, &c, out, err);
@@ -102,8 +104,8 @@ static int load_tar(struct store *s, int fd, struct loaded *out, struct error *e
 	return error_hint(err, "a tar of a root file system is taken by import");
 }
 
-int archive_load(struct store *s, int fd, const char *only, struct ref **out, size_t *count,
-		 struct error *err)
+int archive_load_for(struct store *s, int fd, const char *only, const struct platform *want,
+		     struct ref **out, size_t *count, struct error *err)
 {
 	auto_(loaded) struct loaded l = {.refs = NULL};
 	auto_free char *name = NULL;
@@ -117,7 +119,7 @@ int archive_load(struct store *s, int fd, const char *only, struct ref **out, si
 	}
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, "reading the archive");
-	if ((S_ISDIR(st.st_mode) ? load_directory : load_tar)(s, fd, &l, err) < 0)
+	if ((S_ISDIR(st.st_mode) ? load_directory : load_tar)(s, fd, want, &l, err) < 0)
 		return -1;
 	if (l.count == 0 && only != NULL)
 		return error_set(err, ERROR_NOT_FOUND, "the archive holds no image named %s", name);
@@ -129,4 +131,10 @@ int archive_load(struct store *s, int fd, const char *only, struct ref **out, si
 	}
 	l.count = 0;
 	return 0;
+}
+
+int archive_load(struct store *s, int fd, const char *only, struct ref **out, size_t *count,
+		 struct error *err)
+{
+	return archive_load_for(s, fd, only, &platform_any, out, count, err);
 }

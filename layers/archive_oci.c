@@ -15,6 +15,7 @@ struct source {
 	struct store *store;
 	const struct contents *contents; /* NULL: the directory */
 	int dir;
+	const struct platform *want;
 	struct digest missing; /* what need() found missing last */
 };
 
@@ -113,11 +114,11 @@ static int need(struct source *src, const struct descriptor *d, struct error *er
 static int need_tree(struct source *src, const struct descriptor *d, int depth, bool *whole,
 		     struct error *err);
 
-/* Only the entry for this machine must be there; *whole tells whether all are. */
+/* Only the entry that is wanted must be there; *whole tells whether all are. */
 static int need_index(struct source *src, const struct manifest *m, int depth, bool *whole,
 		      struct error *err)
 {
-	const struct descriptor *pick = manifest_pick(m, err);
+	const struct descriptor *pick = manifest_pick(m, src->want, err);
 	int found;
 
 	if (pick == NULL)
@@ -167,7 +168,7 @@ static int need_tree(struct source *src, const struct descriptor *d, int depth, 
 }
 
 /* Loads one entry of index.json and says what a name should point at: an index only if all of it is
-   here, else the manifest for this machine. */
+   here, else the manifest that is wanted. */
 static int load_entry(struct source *src, const struct descriptor *d, struct digest *digest,
 		      uint64_t *size, char **media_type, struct error *err)
 {
@@ -180,7 +181,8 @@ static int load_entry(struct source *src, const struct descriptor *d, struct dig
 		return error_set(err, ERROR_FORMAT, "the archive lacks blob %s of image %s",
 				 digest_text(&src->missing, missing),
 				 digest_text(&d->digest, name));
-	if (found < 0 || image_load(src->store, &d->digest, d->size, &image, err) < 0)
+	if (found < 0 ||
+	    image_load_for(src->store, &d->digest, d->size, src->want, &image, err) < 0)
 		return -1;
 	*digest = whole ? d->digest : image.manifest;
 	*size = whole ? d->size : image.manifest_size;
@@ -211,19 +213,41 @@ static void entry_names_release(struct entry_names *n)
 }
 DEFINE_CLEANUP_STRUCT(entry_names, struct entry_names, entry_names_release);
 
-/* Entries of one name are one image for several platforms if one of them is for this machine. */
-static bool is_for_others(const struct manifest *index, const struct entry_names *names, size_t at)
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* Two images of one name for one platform are a contradiction that loaded_add() finds. */
+static bool same_platform(const struct descriptor *a, const struct descriptor *b)
+{
+	return same_text(a->os, b->os) && same_text(a->architecture, b->architecture) &&
+	       same_text(a->variant, b->variant);
+}
+
+/* Entries of one name are one image for several platforms: the one that serves best is taken, the
+   first of equals. */
+static bool is_for_others(const struct manifest *index, const struct entry_names *names, size_t at,
+			  const struct platform *want)
 {
 	const struct descriptor *d = &index->items[at];
+	int fit;
 
 	if (descriptor_is_attestation(d))
 		return true;
-	if (d->os == NULL || descriptor_fits(d) > 0)
+	if (d->os == NULL)
 		return false;
-	for (size_t i = 0; i < index->count; i++)
-		if (i != at && strcmp(names->item[i], names->item[at]) == 0 &&
-		    descriptor_fits(&index->items[i]) > 0)
+	fit = descriptor_fits(d, want);
+	for (size_t i = 0; i < index->count; i++) {
+		int other;
+
+		if (i == at || strcmp(names->item[i], names->item[at]) != 0 ||
+		    same_platform(&index->items[i], d))
+			continue;
+		other = descriptor_fits(&index->items[i], want);
+		if (other > fit || (other == fit && i < at && names->item[at][0] != '\0'))
 			return true;
+	}
 	return false;
 }
 
@@ -243,7 +267,7 @@ static int load_entries(struct source *src, const struct manifest *index, struct
 		struct digest digest;
 		uint64_t size = 0;
 
-		if (is_for_others(index, &names, i) ||
+		if (is_for_others(index, &names, i, src->want) ||
 		    (out->only != NULL && strcmp(out->only, names.item[i]) != 0))
 			continue;
 		if (load_entry(src, &index->items[i], &digest, &size, &media_type, err) < 0)
@@ -256,9 +280,9 @@ static int load_entries(struct source *src, const struct manifest *index, struct
 }
 
 int load_oci(struct store *s, const struct contents *c, int dir, const struct buf *index,
-	     struct loaded *out, struct error *err)
+	     const struct platform *want, struct loaded *out, struct error *err)
 {
-	struct source src = {.store = s, .contents = c, .dir = dir};
+	struct source src = {.store = s, .contents = c, .dir = dir, .want = want};
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 
 	if (manifest_parse(index->data, index->length, NULL, &m, err) < 0)

@@ -78,7 +78,7 @@ char *loaded_name(const char *text, struct error *err);
 
 /* The images of index.json, of a tar (contents) or of a layout directory (contents NULL). */
 int load_oci(struct store *s, const struct contents *c, int dir, const struct buf *index,
-	     struct loaded *out, struct error *err);
+	     const struct platform *want, struct loaded *out, struct error *err);
 /* The images of manifest.json. */
 int load_docker(struct store *s, const struct contents *c, struct loaded *out, struct error *err);
 
@@ -97,6 +97,39 @@ int output_directory(struct tar_output *o, const char *path, struct error *err);
 int output_text(struct tar_output *o, const char *path, const struct buf *text, struct error *err);
 /* The header of a file whose bytes follow with tar_write_data() and tar_write_padding(). */
 int output_header(struct tar_output *o, const char *path, uint64_t size, struct error *err);
+
+/* A blob of an OCI archive: from the store, or a document made for this archive. */
+struct save_blob {
+	struct digest digest;
+	uint64_t size;
+	const struct buf *text; /* NULL: in the store */
+};
+
+/* An entry of index.json, once for each of the item's names. */
+struct save_top {
+	const struct save_item *item;
+	struct digest digest;
+	uint64_t size;
+	const char *media_type;
+};
+
+/* What an OCI archive will hold. */
+struct save_plan {
+	struct store *store;
+	struct save_top *tops;
+	size_t top_count;
+	struct save_blob *blobs; /* sorted by digest, each once */
+	size_t blob_count;
+	struct buf **texts;
+	size_t text_count;
+};
+
+void save_plan_release(struct save_plan *p);
+DEFINE_CLEANUP_STRUCT(save_plan, struct save_plan, save_plan_release);
+
+/* Converts layers where they are not wanted as they are stored. */
+int save_plan_make(struct save_plan *plan, const struct save_item *items, size_t count,
+		   bool as_stored, enum compression want, struct error *err);
 
 /* Digests that were written already, sorted. */
 struct digest_set {

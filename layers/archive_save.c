@@ -3,7 +3,6 @@
 
 #include "common/fd.h"
 #include "layers/blob.h"
-#include "layers/forms.h"
 #include "layers/json.h"
 #include "layers/name.h"
 #include "layers/tar.h"
@@ -12,144 +11,6 @@
 
 enum { PIECE = 128 * 1024, PATH_SIZE = sizeof("blobs/sha256/") + DIGEST_HEX_SIZE };
 
-/* A blob to write: from the store, or a manifest made for this archive. */
-struct out_blob {
-	struct digest digest;
-	uint64_t size;
-	const struct buf *text; /* NULL: in the store */
-};
-
-struct out_image {
-	const struct save_item *item;
-	struct digest manifest;
-	uint64_t manifest_size;
-	const char *media_type;
-	struct buf text; /* of a manifest that differs from the stored one */
-};
-
-struct out {
-	struct store *store;
-	struct out_image *images;
-	size_t image_count;
-	struct out_blob *blobs;
-	size_t blob_count;
-};
-
-static void out_release(struct out *o)
-{
-	for (size_t i = 0; i < o->image_count; i++)
-		buf_release(&o->images[i].text);
-	free(o->images);
-	free(o->blobs);
-}
-DEFINE_CLEANUP_STRUCT(out, struct out, out_release);
-
-/* --- what will be written ------------------------------------------------------------------ */
-
-static void add_blob(struct out *o, const struct digest *digest, uint64_t size,
-		     const struct buf *text)
-{
-	o->blobs = xgrow(o->blobs, o->blob_count, sizeof(*o->blobs));
-	o->blobs[o->blob_count++] =
-		(struct out_blob){.digest = *digest, .size = size, .text = text};
-}
-
-static int compare_blobs(const void *a, const void *b)
-{
-	const struct out_blob *x = a, *y = b;
-
-	return digest_compare(&x->digest, &y->digest);
-}
-
-/* The size of a config is in nobody's hands but its manifest's. */
-static int config_size(struct store *s, const struct image *image, uint64_t *size,
-		       struct error *err)
-{
-	auto_fd int fd = store_find(s, STORE_BLOBS, &image->config_digest, err);
-	struct stat st;
-
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0)
-		return error_sys(err, "opening the image config");
-	*size = (uint64_t)st.st_size;
-	return 0;
-}
-
-/* A form that is recorded or can be made from a recorded one; a layer that came from elsewhere and
-   was not unpacked yet has no record. */
-static int convert(struct store *s, const struct layer *from, enum compression want,
-		   struct layer *out, struct error *err)
-{
-	struct error unknown = ERROR_INIT;
-
-	if (layer_lookup(s, &from->diff_id, want, out, &unknown) == 0 && out->compression == want)
-		return 0;
-	return layer_transcode(s, from, want, out, err);
-}
-
-static int plan_image(struct out *o, const struct save_item *item, bool as_stored,
-		      enum compression want, struct error *err)
-{
-	const struct image *image = item->image;
-	auto_free struct layer *layers = xcalloc(image->layer_count, sizeof(*layers));
-	struct out_image *to = &o->images[o->image_count];
-	bool same = true;
-	uint64_t size = 0;
-
-	if (config_size(o->store, image, &size, err) < 0)
-		return -1;
-	for (size_t i = 0; i < image->layer_count; i++) {
-		layers[i] = image->layers[i];
-		if (as_stored || layers[i].compression == want)
-			continue;
-		same = false;
-		if (convert(o->store, &image->layers[i], want, &layers[i], err) < 0)
-			return error_add(err, "layer %zu", i + 1);
-	}
-	*to = (struct out_image){.item = item,
-				 .manifest = image->manifest,
-				 .manifest_size = image->manifest_size,
-				 .media_type = image->media_type,
-				 .text = BUF_INIT};
-	o->image_count++;
-	if (!same) {
-		manifest_render(&image->config_digest, size, layers, image->layer_count, &to->text);
-		digest_of(to->text.data, to->text.length, &to->manifest);
-		to->manifest_size = to->text.length;
-		to->media_type = MEDIA_MANIFEST;
-	}
-	add_blob(o, &to->manifest, to->manifest_size, same ? NULL : &to->text);
-	add_blob(o, &image->config_digest, size, NULL);
-	for (size_t i = 0; i < image->layer_count; i++)
-		add_blob(o, &layers[i].blob, layers[i].size, NULL);
-	return 0;
-}
-
-/* Sorted by digest, each once. */
-static void sort_blobs(struct out *o)
-{
-	size_t kept = 0;
-
-	qsort(o->blobs, o->blob_count, sizeof(*o->blobs), compare_blobs);
-	for (size_t i = 0; i < o->blob_count; i++)
-		if (kept == 0 || !digest_equal(&o->blobs[kept - 1].digest, &o->blobs[i].digest))
-			o->blobs[kept++] = o->blobs[i];
-	o->blob_count = kept;
-}
-
-static int plan(struct out *o, const struct save_item *items, size_t count, bool as_stored,
-		enum compression want, struct error *err)
-{
-	o->images = xcalloc(count, sizeof(*o->images));
-	for (size_t i = 0; i < count; i++)
-		if (plan_image(o, &items[i], as_stored, want, err) < 0)
-			return -1;
-	if (o->blob_count > 0)
-		sort_blobs(o);
-	return 0;
-}
-
 /* --- documents ----------------------------------------------------------------------------- */
 
 static void render_layout(struct buf *out)
@@ -157,23 +18,34 @@ static void render_layout(struct buf *out)
 	buf_add_str(out, "{\"imageLayoutVersion\":\"1.0.0\"}");
 }
 
-static void add_descriptor(struct json *list, const struct out_image *image, const char *name)
+static void add_names(struct json *o, const struct save_top *top, const char *name)
 {
-	const struct config *config = &image->item->image->config;
-	struct json *o = json_add_object(list, NULL), *part;
-	char text[DIGEST_TEXT_SIZE];
+	auto_(arena) struct arena arena = ARENA_INIT;
+	struct labels all = {.item = NULL};
+	const struct labels *given = top->item->annotations;
 
-	json_add_string(o, "mediaType", image->media_type);
-	json_add_string(o, "digest", digest_text(&image->manifest, text));
-	json_add_number(o, "size", (int64_t)image->manifest_size);
+	for (size_t i = 0; given != NULL && i < given->count; i++)
+		labels_set(&arena, &all, given->item[i].key, given->item[i].value);
 	if (name != NULL) {
 		auto_free char *qualified = name_qualified(name);
 
-		part = json_add_object(o, "annotations");
-		json_add_string(part, ANNOTATION_IMAGE_NAME, qualified);
-		json_add_string(part, ANNOTATION_REF_NAME, name);
+		labels_set(&arena, &all, ANNOTATION_IMAGE_NAME, qualified);
+		labels_set(&arena, &all, ANNOTATION_REF_NAME, name);
 	}
-	if (config->architecture == NULL || config->os == NULL)
+	annotations_add(o, &all);
+}
+
+static void add_descriptor(struct json *list, const struct save_top *top, const char *name)
+{
+	const struct config *config = &top->item->image->config;
+	struct json *o = json_add_object(list, NULL), *part;
+	char text[DIGEST_TEXT_SIZE];
+
+	json_add_string(o, "mediaType", top->media_type);
+	json_add_string(o, "digest", digest_text(&top->digest, text));
+	json_add_number(o, "size", (int64_t)top->size);
+	add_names(o, top, name);
+	if (top->item->index != NULL || config->architecture == NULL || config->os == NULL)
 		return;
 	part = json_add_object(o, "platform");
 	json_add_string(part, "architecture", config->architecture);
@@ -184,13 +56,13 @@ static void add_descriptor(struct json *list, const struct out_image *image, con
 
 /* Whether an entry of the index that was there before gives way: the name is set anew, or the same
    image stands there without a name. */
-static bool is_replaced(const struct out *o, const struct descriptor *old)
+static bool is_replaced(const struct save_plan *plan, const struct descriptor *old)
 {
-	for (size_t i = 0; i < o->image_count; i++) {
-		const struct save_item *item = o->images[i].item;
+	for (size_t i = 0; i < plan->top_count; i++) {
+		const struct save_item *item = plan->tops[i].item;
 
 		if (item->name_count == 0 && old->ref_name == NULL &&
-		    digest_equal(&o->images[i].manifest, &old->digest))
+		    digest_equal(&plan->tops[i].digest, &old->digest))
 			return true;
 		for (size_t n = 0; n < item->name_count; n++)
 			if (old->ref_name != NULL && strcmp(old->ref_name, item->names[n]) == 0)
@@ -199,7 +71,7 @@ static bool is_replaced(const struct out *o, const struct descriptor *old)
 	return false;
 }
 
-static int keep_old(const struct out *o, const struct buf *old, struct json *list,
+static int keep_old(const struct save_plan *plan, const struct buf *old, struct json *list,
 		    struct error *err)
 {
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
@@ -215,13 +87,13 @@ static int keep_old(const struct out *o, const struct buf *old, struct json *lis
 		return error_set(err, ERROR_FORMAT, "it is not an index");
 	v = json_first(json_get(root, "manifests"));
 	for (size_t i = 0; i < m.count; i++, v = json_next(v))
-		if (!is_replaced(o, &m.items[i]))
+		if (!is_replaced(plan, &m.items[i]))
 			json_add_copy(list, NULL, v);
 	return 0;
 }
 
 /* old is the index that the directory has already, or NULL. */
-static int render_index(const struct out *o, const struct buf *old, struct buf *out,
+static int render_index(const struct save_plan *plan, const struct buf *old, struct buf *out,
 			struct error *err)
 {
 	auto_(json) struct json *root = json_new_object();
@@ -230,10 +102,10 @@ static int render_index(const struct out *o, const struct buf *old, struct buf *
 	json_add_number(root, "schemaVersion", 2);
 	json_add_string(root, "mediaType", MEDIA_INDEX);
 	list = json_add_array(root, "manifests");
-	if (old != NULL && keep_old(o, old, list, err) < 0)
+	if (old != NULL && keep_old(plan, old, list, err) < 0)
 		return error_add(err, "index.json of the directory");
-	for (size_t i = 0; i < o->image_count; i++) {
-		const struct out_image *image = &o->images[i];
+	for (size_t i = 0; i < plan->top_count; i++) {
+		const struct save_top *image = &plan->tops[i];
 
 		if (image->item->name_count == 0)
 			add_descriptor(list, image, NULL);
@@ -254,7 +126,7 @@ static const char *blob_path(const struct digest *d, char out[PATH_SIZE])
 	return out;
 }
 
-static int pass_blob(struct store *s, const struct out_blob *b, compress_sink *sink, void *user,
+static int pass_blob(struct store *s, const struct save_blob *b, compress_sink *sink, void *user,
 		     struct error *err)
 {
 	auto_(blob_reader) struct blob_reader *r = blob_open(s, &b->digest, b->size, err);
@@ -274,7 +146,7 @@ static int to_tar(void *user, const void *data, size_t length, struct error *err
 	return tar_write_data(user, data, length, err);
 }
 
-static int save_tar(const struct out *o, int to, struct error *err)
+static int save_tar(const struct save_plan *plan, int to, struct error *err)
 {
 	auto_(tar_output) struct tar_output tar = {.writer = NULL};
 	auto_(buf) struct buf layout = BUF_INIT;
@@ -282,15 +154,15 @@ static int save_tar(const struct out *o, int to, struct error *err)
 	char path[PATH_SIZE];
 
 	render_layout(&layout);
-	if (render_index(o, NULL, &index, err) < 0)
+	if (render_index(plan, NULL, &index, err) < 0)
 		return -1;
 	output_begin(&tar, to);
 	if (output_text(&tar, "oci-layout", &layout, err) < 0 ||
 	    output_directory(&tar, "blobs", err) < 0 ||
 	    output_directory(&tar, "blobs/sha256", err) < 0)
 		return -1;
-	for (size_t i = 0; i < o->blob_count; i++) {
-		const struct out_blob *b = &o->blobs[i];
+	for (size_t i = 0; i < plan->blob_count; i++) {
+		const struct save_blob *b = &plan->blobs[i];
 
 		if (b->text != NULL) {
 			if (output_text(&tar, blob_path(&b->digest, path), b->text, err) < 0)
@@ -298,7 +170,7 @@ static int save_tar(const struct out *o, int to, struct error *err)
 			continue;
 		}
 		if (output_header(&tar, blob_path(&b->digest, path), b->size, err) < 0 ||
-		    pass_blob(o->store, b, to_tar, tar.writer, err) < 0 ||
+		    pass_blob(plan->store, b, to_tar, tar.writer, err) < 0 ||
 		    tar_write_padding(tar.writer, err) < 0)
 			return -1;
 	}
@@ -315,7 +187,8 @@ static int to_file(void *user, const void *data, size_t length, struct error *er
 	return write_all(*(const int *)user, data, length, err);
 }
 
-static int put_file(const struct out *o, int blobs, const struct out_blob *b, struct error *err)
+static int put_file(const struct save_plan *plan, int blobs, const struct save_blob *b,
+		    struct error *err)
 {
 	char name[RANDOM_NAME_SIZE], hex[DIGEST_HEX_SIZE];
 	auto_fd int fd = -1;
@@ -326,7 +199,7 @@ static int put_file(const struct out *o, int blobs, const struct out_blob *b, st
 	if (fd < 0)
 		return -1;
 	result = b->text != NULL ? write_all(fd, b->text->data, b->text->length, err)
-				 : pass_blob(o->store, b, to_file, &fd, err);
+				 : pass_blob(plan->store, b, to_file, &fd, err);
 	if (result == 0 && renameat(blobs, name, blobs, digest_hex(&b->digest, hex)) < 0)
 		result = error_sys(err, "blobs/sha256/%s", hex);
 	if (result < 0)
@@ -334,7 +207,7 @@ static int put_file(const struct out *o, int blobs, const struct out_blob *b, st
 	return result;
 }
 
-static int save_directory(const struct out *o, int to, struct error *err)
+static int save_directory(const struct save_plan *plan, int to, struct error *err)
 {
 	auto_(buf) struct buf layout = BUF_INIT;
 	auto_(buf) struct buf index = BUF_INIT;
@@ -350,11 +223,11 @@ static int save_directory(const struct out *o, int to, struct error *err)
 		*err = none;
 		return error_add(err, "index.json of the directory");
 	}
-	if (render_index(o, there ? &old : NULL, &index, err) < 0)
+	if (render_index(plan, there ? &old : NULL, &index, err) < 0)
 		return -1;
 	render_layout(&layout);
-	for (size_t i = 0; i < o->blob_count; i++)
-		if (put_file(o, blobs, &o->blobs[i], err) < 0)
+	for (size_t i = 0; i < plan->blob_count; i++)
+		if (put_file(plan, blobs, &plan->blobs[i], err) < 0)
 			return -1;
 	if (replace_file(to, "oci-layout", layout.data, layout.length, err) < 0 ||
 	    replace_file(to, "index.json", index.data, index.length, err) < 0)
@@ -366,11 +239,11 @@ int archive_save(struct store *s, const struct save_item *items, size_t count,
 		 enum save_format format, bool as_stored, enum compression compression, int to,
 		 struct error *err)
 {
-	auto_(out) struct out o = {.store = s};
+	auto_(save_plan) struct save_plan plan = {.store = s};
 
 	if (format == SAVE_DOCKER)
 		return save_docker(s, items, count, to, err);
-	if (plan(&o, items, count, as_stored, compression, err) < 0)
+	if (save_plan_make(&plan, items, count, as_stored, compression, err) < 0)
 		return -1;
-	return (format == SAVE_OCI ? save_tar : save_directory)(&o, to, err);
+	return (format == SAVE_OCI ? save_tar : save_directory)(&plan, to, err);
 }

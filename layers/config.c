@@ -62,18 +62,21 @@ const char *config_env(const struct config *c, const char *name)
 	return NULL;
 }
 
-void config_set_label(struct config *c, const char *key, const char *value)
+void labels_set(struct arena *arena, struct labels *l, const char *key, const char *value)
 {
-	struct labels *l = &c->labels;
-
 	for (size_t i = 0; i < l->count; i++)
 		if (strcmp(l->item[i].key, key) == 0) {
-			l->item[i].value = arena_strdup(&c->arena, value);
+			l->item[i].value = arena_strdup(arena, value);
 			return;
 		}
-	l->item = arena_grow(&c->arena, l->item, l->count, sizeof(*l->item));
-	l->item[l->count++] = (struct label){.key = arena_strdup(&c->arena, key),
-					     .value = arena_strdup(&c->arena, value)};
+	l->item = arena_grow(arena, l->item, l->count, sizeof(*l->item));
+	l->item[l->count++] = (struct label){.key = arena_strdup(arena, key),
+					     .value = arena_strdup(arena, value)};
+}
+
+void config_set_label(struct config *c, const char *key, const char *value)
+{
+	labels_set(&c->arena, &c->labels, key, value);
 }
 
 void config_add_volume(struct config *c, const char *path)

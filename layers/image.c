@@ -47,8 +47,8 @@ static int fill_layers(const struct manifest *m, struct image *out, struct error
 	return 0;
 }
 
-int image_load(struct store *s, const struct digest *manifest, uint64_t size, struct image *out,
-	       struct error *err)
+int image_load_for(struct store *s, const struct digest *manifest, uint64_t size,
+		   const struct platform *want, struct image *out, struct error *err)
 {
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 	auto_(image) struct image i = {.config = CONFIG_INIT};
@@ -56,19 +56,29 @@ int image_load(struct store *s, const struct digest *manifest, uint64_t size, st
 
 	i.manifest = *manifest;
 	i.manifest_size = size;
-	if (manifest_load(s, &i.manifest, &i.manifest_size, &m, err) < 0)
+	if (manifest_load(s, &i.manifest, &i.manifest_size, want, &m, err) < 0)
 		return -1;
 	i.media_type = xstrdup(m.media_type);
 	i.config_digest = m.config.digest;
 	if (load_config(s, &m.config, &i.config, err) < 0 || fill_layers(&m, &i, err) < 0)
 		return error_add(err, "image %s", digest_text(&i.manifest, text));
+	for (size_t l = 0; l < m.annotations.count; l++)
+		labels_set(&i.config.arena, &i.annotations, m.annotations.item[l].key,
+			   m.annotations.item[l].value);
 	*out = i;
 	i = (struct image){.config = CONFIG_INIT};
 	return 0;
 }
 
+int image_load(struct store *s, const struct digest *manifest, uint64_t size, struct image *out,
+	       struct error *err)
+{
+	return image_load_for(s, manifest, size, &platform_any, out, err);
+}
+
 int image_publish(struct store *s, const struct config *config, const struct layer *layers,
-		  size_t count, struct ref *ref, struct digest *id, struct error *err)
+		  size_t count, const struct labels *annotations, struct ref *ref,
+		  struct digest *id, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	auto_(buf) struct buf manifest = BUF_INIT;
@@ -88,12 +98,50 @@ int image_publish(struct store *s, const struct config *config, const struct lay
 				 text.length, IMAGE_MAX_CONFIG);
 	if (blob_put(s, text.data, text.length, &config_digest, err) < 0)
 		return error_add(err, "writing the image config");
-	manifest_render(&config_digest, text.length, layers, count, &manifest);
+	manifest_render(&config_digest, text.length, layers, count, annotations, &manifest);
 	if (blob_put(s, manifest.data, manifest.length, &ref->manifest, err) < 0)
 		return error_add(err, "writing the manifest");
 	ref->name = NULL;
 	ref->size = manifest.length;
 	ref->media_type = xstrdup(MEDIA_MANIFEST);
 	*id = config_digest;
+	return 0;
+}
+
+static void add_entry(struct json *list, const struct index_entry *e)
+{
+	struct json *o = json_add_object(list, NULL), *platform;
+	char text[DIGEST_TEXT_SIZE];
+
+	json_add_string(o, "mediaType", e->ref->media_type);
+	json_add_string(o, "digest", digest_text(&e->ref->manifest, text));
+	json_add_number(o, "size", (int64_t)e->ref->size);
+	annotations_add(o, e->annotations);
+	platform = json_add_object(o, "platform");
+	json_add_string(platform, "architecture", e->platform.architecture);
+	json_add_string(platform, "os", e->platform.os);
+	if (e->platform.variant[0] != '\0')
+		json_add_string(platform, "variant", e->platform.variant);
+}
+
+int index_publish(struct store *s, const struct index_entry *entries, size_t count,
+		  const struct labels *annotations, struct ref *ref, struct error *err)
+{
+	auto_(json) struct json *root = json_new_object();
+	auto_(buf) struct buf text = BUF_INIT;
+	struct json *list;
+
+	json_add_number(root, "schemaVersion", 2);
+	json_add_string(root, "mediaType", MEDIA_INDEX);
+	list = json_add_array(root, "manifests");
+	for (size_t i = 0; i < count; i++)
+		add_entry(list, &entries[i]);
+	annotations_add(root, annotations);
+	json_render(root, false, &text);
+	if (blob_put(s, text.data, text.length, &ref->manifest, err) < 0)
+		return error_add(err, "writing the index");
+	ref->name = NULL;
+	ref->size = text.length;
+	ref->media_type = xstrdup(MEDIA_INDEX);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "common/arena.h"
 #include "layers/compress.h"
 #include "layers/pack.h"
+#include "layers/platform.h"
 #include "layers/store.h"
 
 #define MEDIA_INDEX "application/vnd.oci.image.index.v1+json"
@@ -94,6 +95,7 @@ void config_add_volume(struct config *c, const char *path); /* no duplicates */
 void config_add_port(struct config *c, const char *port);
 void config_add_history(struct config *c, const struct history *h);
 void config_add_diff_id(struct config *c, const struct digest *diff_id);
+void labels_set(struct arena *a, struct labels *l, const char *key, const char *value);
 void strings_set(struct arena *a, struct strings *s, const char *const *item, size_t count);
 void strings_add(struct arena *a, struct strings *s, const char *item);
 
@@ -103,7 +105,8 @@ struct image {
 	uint64_t manifest_size;
 	char *media_type; /* of the manifest */
 	struct config config;
-	struct layer *layers; /* bottom first; diff_id, blob, size, compression are set */
+	struct labels annotations; /* of the manifest; in the config's arena */
+	struct layer *layers;      /* bottom first; diff_id, blob, size, compression are set */
 	size_t layer_count;
 };
 
@@ -111,21 +114,41 @@ void image_release(struct image *i);
 DEFINE_CLEANUP_STRUCT(image, struct image, image_release);
 
 /* Reads and checks manifest and config: media types, sizes, counts (layers == diff ids). If the
-   digest is of an index, the entry for platform_host() is taken, and the image's manifest fields
-   are those of that entry. size UINT64_MAX: unknown. Layer blobs are not opened: their digests are
-   checked by whoever reads them, their diff ids by layer_unpack(). */
+   digest is of an index, the entry that serves the platform best is taken, and the image's manifest
+   fields are those of that entry; a manifest is taken whatever it is for. size UINT64_MAX: unknown.
+   Layer blobs are not opened: their digests are checked by whoever reads them, their diff ids by
+   layer_unpack(). */
+int image_load_for(struct store *s, const struct digest *manifest, uint64_t size,
+		   const struct platform *want, struct image *out, struct error *err);
+/* For platform_any: to look at what is there. */
 int image_load(struct store *s, const struct digest *manifest, uint64_t size, struct image *out,
 	       struct error *err);
 
 /* By name, by manifest digest, by image ID (config digest), by name@digest (the digest decides), or
    by a prefix of 4 or more hex digits of either digest that is unique; a name wins over a prefix.
    ERROR_NOT_FOUND says which names are near. */
+int image_resolve_for(struct store *s, const char *what, const struct platform *want,
+		      struct image *out, struct error *err);
+/* For platform_any. */
 int image_resolve(struct store *s, const char *what, struct image *out, struct error *err);
 
 /* Writes config and manifest blobs for the layers (bottom first, empty ones already left out) and
-   fills *ref (media_type, manifest, size; name NULL) and *id, the config digest. */
+   fills *ref (media_type, manifest, size; name NULL) and *id, the config digest. annotations are
+   the manifest's; NULL: none. */
 int image_publish(struct store *s, const struct config *config, const struct layer *layers,
-		  size_t count, struct ref *ref, struct digest *id, struct error *err);
+		  size_t count, const struct labels *annotations, struct ref *ref,
+		  struct digest *id, struct error *err);
+
+/* One image of an index. */
+struct index_entry {
+	const struct ref *ref; /* what it points at */
+	struct platform platform;
+	const struct labels *annotations; /* of the entry; NULL: none */
+};
+
+/* Writes an index of images and fills *ref like image_publish(). */
+int index_publish(struct store *s, const struct index_entry *entries, size_t count,
+		  const struct labels *annotations, struct ref *ref, struct error *err);
 
 /* "linux/amd64" of this machine. */
 void platform_host(const char **os, const char **architecture, const char **variant);

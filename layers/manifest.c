@@ -157,6 +157,21 @@ static int parse_kind(struct manifest *m, const struct json *root, const char *m
 	return 0;
 }
 
+static int parse_annotations(struct manifest *m, const struct json *root, struct error *err)
+{
+	const struct json *notes;
+
+	if (get_object(root, "manifest", "annotations", &notes, err) < 0)
+		return -1;
+	for (const struct json *v = json_first(notes); v != NULL; v = json_next(v)) {
+		if (json_string(v) == NULL)
+			return error_set(err, ERROR_FORMAT,
+					 "manifest: annotation %.100s is no text", json_key(v));
+		labels_set(&m->arena, &m->annotations, json_key(v), json_string(v));
+	}
+	return 0;
+}
+
 int manifest_parse(const char *text, size_t length, const char *media_type, struct manifest *out,
 		   struct error *err)
 {
@@ -170,7 +185,7 @@ int manifest_parse(const char *text, size_t length, const char *media_type, stru
 	root = json_parse(text, length, err);
 	if (root == NULL)
 		return error_add(err, "manifest");
-	if (parse_kind(&m, root, media_type, err) < 0)
+	if (parse_kind(&m, root, media_type, err) < 0 || parse_annotations(&m, root, err) < 0)
 		return -1;
 	if (m.is_index) {
 		if (parse_list(&m, json_get(root, "manifests"), "index", err) < 0)
@@ -218,6 +233,26 @@ int manifest_check_image(const struct manifest *m, struct error *err)
 
 /* --- rendering ----------------------------------------------------------------------------- */
 
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(((const struct label *)a)->key, ((const struct label *)b)->key);
+}
+
+void annotations_add(struct json *object, const struct labels *annotations)
+{
+	auto_free struct label *sorted = NULL;
+	struct json *o;
+
+	if (annotations == NULL || annotations->count == 0)
+		return;
+	sorted = xcalloc(annotations->count, sizeof(*sorted));
+	memcpy(sorted, annotations->item, annotations->count * sizeof(*sorted));
+	qsort(sorted, annotations->count, sizeof(*sorted), compare_keys);
+	o = json_add_object(object, "annotations");
+	for (size_t i = 0; i < annotations->count; i++)
+		json_add_string(o, sorted[i].key, sorted[i].value);
+}
+
 static void add_descriptor(struct json *o, const char *media_type, const struct digest *digest,
 			   uint64_t size)
 {
@@ -229,7 +264,7 @@ static void add_descriptor(struct json *o, const char *media_type, const struct 
 }
 
 void manifest_render(const struct digest *config, uint64_t config_size, const struct layer *layers,
-		     size_t count, struct buf *out)
+		     size_t count, const struct labels *annotations, struct buf *out)
 {
 	auto_(json) struct json *root = json_new_object();
 	struct json *list;
@@ -242,5 +277,6 @@ void manifest_render(const struct digest *config, uint64_t config_size, const st
 		add_descriptor(json_add_object(list, NULL),
 			       compression_media_type(layers[i].compression), &layers[i].blob,
 			       layers[i].size);
+	annotations_add(root, annotations);
 	json_render(root, false, out);
 }

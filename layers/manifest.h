@@ -8,6 +8,8 @@
 
 #include "common/arena.h"
 #include "layers/image.h"
+#include "layers/json.h"
+#include "layers/platform.h"
 
 #define MEDIA_DOCKER_INDEX "application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
@@ -36,6 +38,7 @@ struct manifest {
 	struct descriptor config; /* of a manifest */
 	struct descriptor *items; /* layers, bottom first, or the entries of an index */
 	size_t count;
+	struct labels annotations;
 };
 
 #define MANIFEST_INIT                                                                              \
@@ -60,24 +63,33 @@ bool media_type_is_manifest(const char *media_type);
 /* True for attestations and the like, which no platform runs. */
 bool descriptor_is_attestation(const struct descriptor *d);
 
-/* Whether its platform is platform_host(): 0 no or unknown, 1 it would run, 2 exactly. */
-int descriptor_fits(const struct descriptor *d);
+/* How well its platform serves what is wanted: see platform_fits(). */
+int descriptor_fits(const struct descriptor *d, const struct platform *want);
 
-/* The entry of an index for platform_host(); a lone entry may leave its platform out.
-   ERROR_NOT_FOUND names the platforms there are. */
-const struct descriptor *manifest_pick(const struct manifest *index, struct error *err);
+/* The entry of an index that serves best (the first of equals); a lone entry may leave its platform
+   out. ERROR_NOT_FOUND names the platforms there are. */
+const struct descriptor *manifest_pick(const struct manifest *index, const struct platform *want,
+				       struct error *err);
 
-/* The manifest of a store's image, verified and checked; an index is followed to the entry for this
-   machine. *digest and *size (UINT64_MAX: unknown) go in as what is looked for and come out as what
-   was found. */
-int manifest_load(struct store *s, struct digest *digest, uint64_t *size, struct manifest *out,
-		  struct error *err);
+/* One manifest or index of the store, verified. size UINT64_MAX: unknown; *size comes out as it
+   is. media_type is what refers to it says, or NULL. */
+int manifest_read(struct store *s, const struct digest *digest, uint64_t *size,
+		  const char *media_type, struct manifest *out, struct error *err);
+
+/* The manifest of a store's image, verified and checked; an index is followed to the entry for what
+   is wanted. *digest and *size (UINT64_MAX: unknown) go in as what is looked for and come out as
+   what was found. */
+int manifest_load(struct store *s, struct digest *digest, uint64_t *size,
+		  const struct platform *want, struct manifest *out, struct error *err);
 
 /* The compression of a layer's media type, docker's and non-distributable ones included. */
 int manifest_compression(const struct descriptor *layer, enum compression *out, struct error *err);
 
-/* Our own manifest for a config and layers. */
+/* Our own manifest for a config and layers. Annotations may be NULL. */
 void manifest_render(const struct digest *config, uint64_t config_size, const struct layer *layers,
-		     size_t count, struct buf *out);
+		     size_t count, const struct labels *annotations, struct buf *out);
+
+/* Adds labels as the member "annotations", sorted by key, unless there are none. */
+void annotations_add(struct json *object, const struct labels *annotations);
 
 #endif

@@ -15,34 +15,27 @@ bool descriptor_is_attestation(const struct descriptor *d)
 	return is_text(d->os, "unknown") && is_text(d->architecture, "unknown");
 }
 
-/* v8 is arm64 without a variant, as Go's platform names have it. */
-static const char *normal_variant(const char *architecture, const char *variant)
+int descriptor_fits(const struct descriptor *d, const struct platform *want)
 {
-	if (variant == NULL || (is_text(architecture, "arm64") && is_text(variant, "v8")) ||
-	    (is_text(architecture, "amd64") && is_text(variant, "v1")))
-		return "";
-	return variant;
-}
+	auto_(arena) struct arena arena = ARENA_INIT;
+	const struct platform local = platform_local();
+	struct platform have;
+	int fit;
 
-int descriptor_fits(const struct descriptor *d)
-{
-	const char *os, *architecture, *variant, *theirs;
-
-	platform_host(&os, &architecture, &variant);
-	if (!is_text(d->os, os) || !is_text(d->architecture, architecture))
+	if (d->os == NULL || d->architecture == NULL)
 		return 0;
-	theirs = normal_variant(architecture, d->variant);
-	if (strcmp(theirs, normal_variant(architecture, variant)) == 0)
-		return 2;
-	return theirs[0] == '\0' ? 1 : 0;
+	have = platform_normal(&arena, d->os, d->architecture, d->variant);
+	if (want->os[0] != '\0')
+		return platform_fits(&have, want);
+	fit = platform_fits(&have, &local);
+	return fit > 0 ? fit + 1 : 1;
 }
 
-static int none_fits(const struct manifest *index, struct error *err)
+static int none_fits(const struct manifest *index, const struct platform *want, struct error *err)
 {
+	auto_(arena) struct arena arena = ARENA_INIT;
 	auto_(buf) struct buf have = BUF_INIT;
-	const char *os, *architecture, *variant;
 
-	platform_host(&os, &architecture, &variant);
 	for (size_t i = 0; i < index->count && have.length < 200; i++) {
 		const struct descriptor *d = &index->items[i];
 
@@ -54,11 +47,16 @@ static int none_fits(const struct manifest *index, struct error *err)
 		if (d->variant != NULL)
 			buf_printf(&have, "/%s", d->variant);
 	}
-	return error_set(err, ERROR_NOT_FOUND, "no image for %s/%s; the index has %s", os,
-			 architecture, have.length > 0 ? have.data : "no images");
+	if (want->os[0] == '\0')
+		return error_set(err, ERROR_NOT_FOUND, "the index has %s",
+				 have.length > 0 ? "several images of unknown platforms"
+						 : "no images");
+	return error_set(err, ERROR_NOT_FOUND, "no image for %s; the index has %s",
+			 platform_text(&arena, want), have.length > 0 ? have.data : "no images");
 }
 
-const struct descriptor *manifest_pick(const struct manifest *index, struct error *err)
+const struct descriptor *manifest_pick(const struct manifest *index, const struct platform *want,
+				       struct error *err)
 {
 	const struct descriptor *best = NULL, *lone = NULL;
 	size_t images = 0;
@@ -66,10 +64,11 @@ const struct descriptor *manifest_pick(const struct manifest *index, struct erro
 
 	for (size_t i = 0; i < index->count; i++) {
 		const struct descriptor *d = &index->items[i];
-		int m = descriptor_fits(d);
+		int m;
 
 		if (descriptor_is_attestation(d))
 			continue;
+		m = descriptor_fits(d, want);
 		images++;
 		if (d->os == NULL && d->architecture == NULL)
 			lone = d;
@@ -81,12 +80,12 @@ const struct descriptor *manifest_pick(const struct manifest *index, struct erro
 	if (best == NULL && images == 1)
 		best = lone;
 	if (best == NULL)
-		none_fits(index, err);
+		none_fits(index, want, err);
 	return best;
 }
 
-static int load_one(struct store *s, const struct digest *digest, uint64_t *size,
-		    const char *media_type, struct manifest *out, struct error *err)
+int manifest_read(struct store *s, const struct digest *digest, uint64_t *size,
+		  const char *media_type, struct manifest *out, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	char name[DIGEST_TEXT_SIZE];
@@ -98,14 +97,14 @@ static int load_one(struct store *s, const struct digest *digest, uint64_t *size
 	return 0;
 }
 
-int manifest_load(struct store *s, struct digest *digest, uint64_t *size, struct manifest *out,
-		  struct error *err)
+int manifest_load(struct store *s, struct digest *digest, uint64_t *size,
+		  const struct platform *want, struct manifest *out, struct error *err)
 {
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 	struct digest at = *digest;
 	uint64_t length = *size;
 
-	if (load_one(s, &at, &length, NULL, &m, err) < 0)
+	if (manifest_read(s, &at, &length, NULL, &m, err) < 0)
 		return -1;
 	for (int depth = 0; m.is_index; depth++) {
 		struct manifest next = MANIFEST_INIT;
@@ -114,12 +113,12 @@ int manifest_load(struct store *s, struct digest *digest, uint64_t *size, struct
 		if (depth == MANIFEST_MAX_NESTING)
 			return error_set(err, ERROR_LIMIT, "indexes are nested deeper than %d",
 					 MANIFEST_MAX_NESTING);
-		d = manifest_pick(&m, err);
+		d = manifest_pick(&m, want, err);
 		if (d == NULL)
 			return -1;
 		at = d->digest;
 		length = d->size;
-		if (load_one(s, &at, &length, d->media_type, &next, err) < 0)
+		if (manifest_read(s, &at, &length, d->media_type, &next, err) < 0)
 			return -1;
 		manifest_release(&m);
 		m = next;

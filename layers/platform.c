@@ -31,6 +31,8 @@ void platform_host(const char **os, const char **architecture, const char **vari
 	*variant = NULL;
 }
 
+const struct platform platform_any = {"", "", ""};
+
 struct platform platform_local(void)
 {
 	const char *os, *architecture, *variant;

@@ -16,6 +16,9 @@ struct platform {
 	const char *variant; /* "" if there is none; never NULL */
 };
 
+/* For choosing from an index: this machine's if there is one, else the first. */
+extern const struct platform platform_any;
+
 /* "os/arch[/variant]", "os", "arch", or "local" for this machine; normalised: aliases such as
    x86_64, aarch64 and armhf become Go's names, arm64/v8 and amd64/v1 lose their variant, arm gains
    v7. Texts are in the arena. ERROR_USAGE for anything else. */

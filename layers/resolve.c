@@ -52,47 +52,69 @@ static bool has_prefix(const struct digest *d, const char *prefix)
 	return strncmp(digest_hex(d, hex), prefix, strlen(prefix)) == 0;
 }
 
-/* Whether a ref is meant by a hex prefix. *id becomes what makes two refs the same image: the
-   config digest; or the manifest's if it cannot be read, for a damaged image must not hide the
-   others. */
-static bool ref_matches(struct store *s, const struct ref *r, const char *prefix, struct digest *id)
+/* What a hex prefix may mean: a ref, or an image of an index that a ref names. */
+struct match {
+	struct digest manifest;
+	uint64_t size;
+	struct digest id; /* what makes two matches the same image */
+	bool found;
+};
+
+struct search {
+	struct store *store;
+	const char *prefix;
+	struct match first;
+};
+
+/* Two images that begin alike are an error; the same one may be met any number of times. */
+static int add_match(struct search *q, const struct digest *manifest, uint64_t size,
+		     const struct digest *id, struct error *err)
+{
+	char a[DIGEST_HEX_SIZE], b[DIGEST_HEX_SIZE];
+
+	if (q->first.found && !digest_equal(&q->first.id, id)) {
+		error_set(err, ERROR_USAGE,
+			  "\"%s\" is the beginning of more than one image: %.16s and %.16s",
+			  q->prefix, digest_hex(&q->first.id, a), digest_hex(id, b));
+		return error_hint(err, "give more digits, or a name");
+	}
+	if (!q->first.found)
+		q->first = (struct match){*manifest, size, *id, true};
+	return 0;
+}
+
+/* An image is known by its config's digest; or the manifest's if it cannot be read, for a damaged
+   image must not hide the others. */
+static int search_manifest(struct search *q, const struct digest *digest, uint64_t size, int depth,
+			   struct error *err)
 {
 	auto_(manifest) struct manifest m = MANIFEST_INIT;
 	struct error unread = ERROR_INIT;
-	struct digest d = r->manifest;
-	uint64_t size = r->size;
+	const struct digest *id = digest;
+	bool hit = has_prefix(digest, q->prefix);
 
-	*id = r->manifest;
-	if (manifest_load(s, &d, &size, &m, &unread) < 0)
-		return has_prefix(&r->manifest, prefix);
-	*id = m.config.digest;
-	return has_prefix(&r->manifest, prefix) || has_prefix(&d, prefix) ||
-	       has_prefix(&m.config.digest, prefix);
+	if (manifest_read(q->store, digest, &size, NULL, &m, &unread) == 0 && !m.is_index) {
+		id = &m.config.digest;
+		hit = hit || has_prefix(id, q->prefix);
+	}
+	if (hit)
+		return add_match(q, digest, size, id, err);
+	for (size_t i = 0; m.is_index && depth < MANIFEST_MAX_NESTING && i < m.count; i++)
+		if (!descriptor_is_attestation(&m.items[i]) &&
+		    search_manifest(q, &m.items[i].digest, m.items[i].size, depth + 1, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int find_prefix(struct store *s, const struct refs *refs, const char *prefix,
-		       const struct ref **found, struct error *err)
+		       struct match *found, struct error *err)
 {
-	char a[DIGEST_HEX_SIZE], b[DIGEST_HEX_SIZE];
-	struct digest first, id;
+	struct search q = {.store = s, .prefix = prefix};
 
-	*found = NULL;
-	for (size_t i = 0; i < refs->count; i++) {
-		const struct ref *r = &refs->item[i];
-
-		if (!ref_matches(s, r, prefix, &id))
-			continue;
-		if (*found != NULL && !digest_equal(&first, &id)) {
-			error_set(err, ERROR_USAGE,
-				  "\"%s\" is the beginning of more than one image: %.16s and %.16s",
-				  prefix, digest_hex(&first, a), digest_hex(&id, b));
-			return error_hint(err, "give more digits, or a name");
-		}
-		if (*found == NULL) {
-			*found = r;
-			first = id;
-		}
-	}
+	for (size_t i = 0; i < refs->count; i++)
+		if (search_manifest(&q, &refs->item[i].manifest, refs->item[i].size, 0, err) < 0)
+			return -1;
+	*found = q.first;
 	return 0;
 }
 
@@ -176,60 +198,70 @@ static int not_found(const struct refs *refs, const char *what, const char *name
 
 /* --- together ------------------------------------------------------------------------------ */
 
+/* Who looks for what, to keep the functions below short. */
+struct lookup {
+	struct store *store;
+	const char *what;
+	const struct platform *want;
+};
+
 /* A whole digest: of a manifest, of a config that a ref reaches, or of any manifest blob. */
-static int resolve_digest(struct store *s, const struct refs *refs, const struct digest *d,
-			  const char *what, struct image *out, struct error *err)
+static int resolve_digest(const struct lookup *l, const struct refs *refs, const struct digest *d,
+			  struct image *out, struct error *err)
 {
+	struct store *s = l->store;
 	char hex[DIGEST_HEX_SIZE];
-	const struct ref *found;
+	struct match found;
 
 	for (size_t i = 0; i < refs->count; i++)
 		if (digest_equal(&refs->item[i].manifest, d))
-			return image_load(s, d, refs->item[i].size, out, err);
+			return image_load_for(s, d, refs->item[i].size, l->want, out, err);
 	if (find_prefix(s, refs, digest_hex(d, hex), &found, err) < 0)
 		return -1;
-	if (found != NULL)
-		return image_load(s, &found->manifest, found->size, out, err);
+	if (found.found)
+		return image_load_for(s, &found.manifest, found.size, l->want, out, err);
 	if (store_has(s, STORE_BLOBS, d))
-		return image_load(s, d, UINT64_MAX, out, err);
-	return not_found(refs, what, "", err);
+		return image_load_for(s, d, UINT64_MAX, l->want, out, err);
+	return not_found(refs, l->what, "", err);
 }
 
 /* *found tells whether there is such a ref; a ref whose image is damaged is an error. */
-static int resolve_name(struct store *s, const char *name, struct image *out, bool *found,
+static int resolve_name(const struct lookup *l, const char *name, struct image *out, bool *found,
 			struct error *err)
 {
 	auto_(ref) struct ref r = {.name = NULL};
 
 	*found = false;
-	if (ref_get(s, name, &r, err) < 0) {
+	if (ref_get(l->store, name, &r, err) < 0) {
 		if (err->code != ERROR_NOT_FOUND)
 			return -1;
 		error_clear(err);
 		return 0;
 	}
 	*found = true;
-	if (image_load(s, &r.manifest, r.size, out, err) < 0)
+	if (image_load_for(l->store, &r.manifest, r.size, l->want, out, err) < 0)
 		return error_add(err, "image %s", name);
 	return 0;
 }
 
 /* What is left when no ref has that name. */
-static int resolve_prefix(struct store *s, const struct refs *refs, const char *what,
-			  const char *name, struct image *out, struct error *err)
+static int resolve_prefix(const struct lookup *l, const struct refs *refs, const char *name,
+			  struct image *out, struct error *err)
 {
-	const char *prefix = prefix_of(what);
-	const struct ref *found = NULL;
+	const char *prefix = prefix_of(l->what);
+	struct match found = {.found = false};
 
-	if (prefix != NULL && find_prefix(s, refs, prefix, &found, err) < 0)
+	if (prefix != NULL && find_prefix(l->store, refs, prefix, &found, err) < 0)
 		return -1;
-	if (found != NULL)
-		return image_load(s, &found->manifest, found->size, out, err);
-	return not_found(refs, what, name, err);
+	if (found.found)
+		return image_load_for(l->store, &found.manifest, found.size, l->want, out, err);
+	return not_found(refs, l->what, name, err);
 }
 
-int image_resolve(struct store *s, const char *what, struct image *out, struct error *err)
+int image_resolve_for(struct store *s, const char *what, const struct platform *want,
+		      struct image *out, struct error *err)
 {
+	const struct lookup lookup = {s, what, want};
 	auto_(refs) struct refs refs = {.item = NULL};
 	auto_(name) struct name name = {.repository = NULL};
 	auto_free char *canonical = NULL;
@@ -241,7 +273,7 @@ int image_resolve(struct store *s, const char *what, struct image *out, struct e
 		return -1;
 	if (!whole && !name.has_digest) {
 		canonical = xprintf("%s:%s", name.repository, name.tag);
-		if (resolve_name(s, canonical, out, &found, err) < 0)
+		if (resolve_name(&lookup, canonical, out, &found, err) < 0)
 			return -1;
 		if (found)
 			return 0;
@@ -249,6 +281,11 @@ int image_resolve(struct store *s, const char *what, struct image *out, struct e
 	if (ref_list(s, &refs.item, &refs.count, err) < 0)
 		return -1;
 	if (whole || name.has_digest)
-		return resolve_digest(s, &refs, whole ? &d : &name.digest, what, out, err);
-	return resolve_prefix(s, &refs, what, canonical, out, err);
+		return resolve_digest(&lookup, &refs, whole ? &d : &name.digest, out, err);
+	return resolve_prefix(&lookup, &refs, canonical, out, err);
+}
+
+int image_resolve(struct store *s, const char *what, struct image *out, struct error *err)
+{
+	return image_resolve_for(s, what, &platform_any, out, err);
 }

@@ -136,7 +136,7 @@ static inline void box_image(struct box *b, struct store *s, unsigned int seed, 
 		config_add_diff_id(&c, &layer[i].diff_id);
 		config_add_history(&c, &(struct history){.created_by = "COPY"});
 	}
-	succeed(image_publish(s, &c, layer, layers, ref, id, &err), &err, "publishing");
+	succeed(image_publish(s, &c, layer, layers, NULL, ref, id, &err), &err, "publishing");
 	for (size_t i = 0; i < count; i++) {
 		struct ref named = *ref;
 

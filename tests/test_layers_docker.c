@@ -136,7 +136,7 @@ static void test_docker_with_index(void **state)
 		maker_blob(&d.tar, d.layer[i].data, d.layer[i].length, &layers[i].blob);
 	}
 	maker_blob(&d.tar, d.config.data, d.config.length, &d.id);
-	manifest_render(&d.id, d.config.length, layers, 2, &manifest);
+	manifest_render(&d.id, d.config.length, layers, 2, NULL, &manifest);
 	maker_blob(&d.tar, manifest.data, manifest.length, &md);
 	buf_printf(&index,
 		   "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_INDEX "\",\"manifests\":[{"

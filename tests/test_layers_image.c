@@ -157,7 +157,9 @@ static const struct descriptor *pick(struct descriptor *items, size_t count, str
 {
 	struct manifest m = {.is_index = true, .items = items, .count = count};
 
-	return manifest_pick(&m, err);
+	const struct platform local = platform_local();
+
+	return manifest_pick(&m, &local, err);
 }
 
 static void test_pick(void **state)
@@ -382,18 +384,18 @@ static void test_bad_images(void **state)
 	struct digest c, m;
 
 	succeed(blob_put(f->store, config, strlen(config), &c, &err), &err, "put");
-	manifest_render(&c, strlen(config), &layer, 1, &text);
+	manifest_render(&c, strlen(config), &layer, 1, NULL, &text);
 	succeed(blob_put(f->store, text.data, text.length, &m, &err), &err, "put");
 	fails_with(image_load(f->store, &m, text.length, &image, &err), &err, ERROR_FORMAT,
 		   "the manifest has 1 layers, the config 0 diff ids");
 	fails_with(image_load(f->store, &m, text.length + 1, &image, &err), &err, ERROR_DIGEST,
 		   "bytes");
 	buf_reset(&text);
-	manifest_render(&c, strlen(config) + 1, NULL, 0, &text);
+	manifest_render(&c, strlen(config) + 1, NULL, 0, NULL, &text);
 	succeed(blob_put(f->store, text.data, text.length, &m, &err), &err, "put");
 	fails_with(image_load(f->store, &m, UINT64_MAX, &image, &err), &err, ERROR_DIGEST, "bytes");
 	buf_reset(&text);
-	manifest_render(&c, IMAGE_MAX_CONFIG + 1, NULL, 0, &text);
+	manifest_render(&c, IMAGE_MAX_CONFIG + 1, NULL, 0, NULL, &text);
 	succeed(blob_put(f->store, text.data, text.length, &m, &err), &err, "put");
 	fails_with(image_load(f->store, &m, UINT64_MAX, &image, &err), &err, ERROR_LIMIT,
 		   "more than the limit of 8388608");
@@ -422,6 +424,7 @@ static void put_index(struct store *s, const struct digest *child, uint64_t size
 static void test_load_through_indexes(void **state)
 {
 	struct fixture *f = *state;
+	const struct platform local = platform_local();
 	auto_(image) struct image image = {.config = CONFIG_INIT};
 	auto_(ref) struct ref ref = {.name = NULL};
 	struct error err = ERROR_INIT;
@@ -440,8 +443,9 @@ static void test_load_through_indexes(void **state)
 	fails_with(image_load(f->store, &d, size, &image, &err), &err, ERROR_LIMIT, "nested");
 	put_index(f->store, &ref.manifest, ref.size, MEDIA_MANIFEST,
 		  ",\"platform\":{\"os\":\"linux\",\"architecture\":\"mips\"}", &d, &size);
-	fails_with(image_load(f->store, &d, size, &image, &err), &err, ERROR_NOT_FOUND,
+	fails_with(image_load_for(f->store, &d, size, &local, &image, &err), &err, ERROR_NOT_FOUND,
 		   "linux/mips");
+	succeed(image_load(f->store, &d, size, &image, &err), &err, "of another platform");
 	put_index(f->store, &ref.manifest, ref.size, MEDIA_INDEX, "", &d, &size);
 	fails_with(image_load(f->store, &d, size, &image, &err), &err, ERROR_FORMAT,
 		   "what refers to it says");

@@ -28,7 +28,7 @@ static void oci_begin(struct oci *o, const char *architecture, bool with_layer)
 	if (with_layer)
 		maker_blob(&o->tar, layer.data, layer.length, &l.blob);
 	maker_blob(&o->tar, config.data, config.length, &o->config);
-	manifest_render(&o->config, config.length, &l, 1, &manifest);
+	manifest_render(&o->config, config.length, &l, 1, NULL, &manifest);
 	maker_blob(&o->tar, manifest.data, manifest.length, &o->manifest);
 	o->manifest_size = manifest.length;
 	o->layer = l.blob;

@@ -50,7 +50,7 @@ static void check_manifest(const char *text, size_t size)
 		if (m.items[i].media_type == NULL)
 			abort();
 	if (m.is_index) {
-		const struct descriptor *d = manifest_pick(&m, &err);
+		const struct descriptor *d = manifest_pick(&m, &platform_any, &err);
 
 		if (d != NULL && descriptor_is_attestation(d))
 			abort();
