@@ -154,6 +154,32 @@ static void watch_grace(struct build *b)
 	build_fail(b, &err);
 }
 
+/* How long nothing needs to be looked at, in milliseconds; -1: for ever. */
+static int rest(const struct build *b)
+{
+	enum { GRACE_POLL_MS = 100 };
+	int wanted = event_idle(b->options->sink);
+
+	if (b->interrupts > 0 && (wanted < 0 || wanted > GRACE_POLL_MS))
+		return GRACE_POLL_MS;
+	return wanted;
+}
+
+static void announce_skipped(const struct build *b)
+{
+	const struct plan *p = b->plan;
+	auto_(buf) struct buf text = BUF_INIT;
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (!p->stages[i].needed)
+			buf_printf(&text, "%s%s", count++ > 0 ? ", " : "", p->stages[i].name);
+	if (count == 0)
+		return;
+	buf_printf(&text, ": not needed for %s, skipped", p->target->name);
+	event_emit(b->options->sink, &(struct event){.kind = EVENT_STATUS, .text = text.data});
+}
+
 static int run_loop(struct build *b, struct error *err)
 {
 	b->loop = loop_new(err);
@@ -168,7 +194,7 @@ static int run_loop(struct build *b, struct error *err)
 		reap_leaving(b);
 		if (is_over(b))
 			break;
-		if (loop_step(b->loop, b->interrupts > 0 ? 100 : -1, err) < 0)
+		if (loop_step(b->loop, rest(b), err) < 0)
 			return -1;
 		watch_grace(b);
 	}
@@ -189,6 +215,7 @@ int build_run(struct plan *p, struct build_result *result, int *exit_status, str
 	int status;
 
 	init(&b, p);
+	announce_skipped(&b);
 	status = run_loop(&b, err);
 	publish_trees(&b);
 	*exit_status = b.exit_status;

@@ -181,6 +181,11 @@ int volume_report(struct execution *e, struct error *err);
 /* --- log.c -------------------------------------------------------------------------------- * */
 void log_output(struct execution *e, const char *data, size_t length);
 
+/* --- hint.c -------------------------------------------------------------------------------- */
+/* Appends how the layer of a step that was executed could be smaller, in one sentence, if there is
+   a way that is worth it. */
+void layer_hint(const struct execution *e, struct buf *out);
+
 /* --- finish.c ------------------------------------------------------------------------------ */
 /* Config, manifest, commit, tags. Blocks, by jobs of its own. */
 int finish(struct build *b, struct build_result *result, struct error *err);

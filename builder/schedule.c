@@ -62,10 +62,6 @@ static void failure_text(const struct execution *e, const struct error *err, str
 	error_format(err, text, sizeof(text));
 	buf_printf(out, "%s\n", text);
 	dockerfile_render_excerpt(e->step->file, e->step->insn->at, out);
-	if (e->tail_length > 0) {
-		buf_add_str(out, "last output:\n");
-		buf_add(out, e->tail, e->tail_length);
-	}
 }
 
 void step_fail(struct execution *e, const struct error *err)
@@ -84,6 +80,8 @@ void step_fail(struct execution *e, const struct error *err)
 		failure_text(e, &failed, &text);
 		step_event(e, (struct event){.kind = EVENT_STEP_FAILED,
 					     .text = text.data,
+					     .output = e->tail,
+					     .output_length = e->tail_length,
 					     .duration = e->started != 0 ? loop_now() - e->started
 									 : 0});
 	}
@@ -99,13 +97,17 @@ void step_seal(struct execution *e)
 static void announce_layer(const struct execution *e)
 {
 	const struct layer *l = &e->outcome.layer;
+	auto_(buf) struct buf hint = BUF_INIT;
 	char text[DIGEST_TEXT_SIZE];
 
+	layer_hint(e, &hint);
 	step_event(e, (struct event){.kind = EVENT_STEP_PACKED,
+				     .text = hint.length > 0 ? hint.data : NULL,
 				     .added = l->added,
 				     .modified = l->modified,
 				     .removed = l->removed,
 				     .bytes = l->empty ? 0 : l->size,
+				     .repeated = l->repeated,
 				     .digest = l->empty ? NULL : digest_text(&l->diff_id, text)});
 }
 
@@ -234,7 +236,8 @@ static int look_up(struct execution *e, struct error *err)
 	step_event(e, (struct event){.kind = EVENT_STEP_CACHED,
 				     .added = found.layer.added,
 				     .modified = found.layer.modified,
-				     .removed = found.layer.removed});
+				     .removed = found.layer.removed,
+				     .bytes = found.layer.empty ? 0 : found.layer.size});
 	if (!found.layer.empty && found.layer.compression != b->options->compression) {
 		set_state(e, STEP_PACKING);
 		return start_transcode(e, err) < 0 ? -1 : 1;

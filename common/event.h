@@ -11,12 +11,14 @@
 
 enum event_kind {
 	EVENT_STEP_START, /* label; text: why it was no cache hit, when asked to explain, or NULL */
-	EVENT_STEP_CACHED, /* label */
+	EVENT_STEP_CACHED, /* label; added, modified, removed, bytes as it was recorded */
 	EVENT_STEP_OUTPUT, /* text, length: raw bytes of the program, cut anywhere */
 	EVENT_STEP_DONE,   /* duration; the step's program or copy has ended well */
-	EVENT_STEP_PACKED, /* added, modified, removed, bytes (stored), digest of the layer, or NULL
-			      for a step that changed nothing */
-	EVENT_STEP_FAILED, /* duration; text: the cause in one line */
+	EVENT_STEP_PACKED, /* added, modified, removed, bytes (stored), repeated, digest of the layer
+			      or NULL for a step that changed nothing; text: how to make the layer
+			      smaller, in one sentence, or NULL */
+	EVENT_STEP_FAILED, /* duration; text: the cause, and where it is in the Dockerfile; output:
+			      the last that its program wrote */
 	EVENT_STATUS,      /* text: what the build as a whole does now */
 	EVENT_WARNING, /* text: one finding, possibly several lines, as dockerfile_render_diag() */
 };
@@ -31,11 +33,18 @@ struct event {
 	uint64_t at;       /* microseconds since the build began */
 	uint64_t duration; /* microseconds */
 	uint64_t added, modified, removed, bytes;
+	uint64_t repeated; /* bytes of files that differ from those below in metadata only */
 	const char *digest;
+	const char *output; /* raw bytes, cut anywhere, not terminated */
+	size_t output_length;
 };
 
 struct event_sink {
 	void (*emit)(void *user, const struct event *event);
+	/* Called before the emitter sleeps: a place to show what has gathered. Yields after how
+	   many milliseconds it wants to be called again although nothing happens, -1: not at all.
+	   May be NULL. */
+	int (*idle)(void *user);
 	void *user;
 };
 
@@ -44,6 +53,11 @@ static inline void event_emit(const struct event_sink *sink, const struct event 
 {
 	if (sink != NULL)
 		sink->emit(sink->user, event);
+}
+
+static inline int event_idle(const struct event_sink *sink)
+{
+	return sink != NULL && sink->idle != NULL ? sink->idle(sink->user) : -1;
 }
 
 #endif

@@ -75,6 +75,8 @@ int layer_pack(int upper, struct store *s, const struct pack_options *options, s
 	layer.added = counts.added;
 	layer.modified = counts.modified;
 	layer.removed = counts.removed;
+	layer.repeated = counts.repeated;
+	layer.repeated_by = counts.repeated_by;
 	if (!layer.empty) {
 		if (tar_writer_finish(tar, err) < 0 || chain_finish(&chain, &layer, err) < 0)
 			return -1;

@@ -24,6 +24,8 @@
 #include "layers/stack.h"
 #include "layers/store.h"
 
+enum layer_field { LAYER_MODE = 1, LAYER_OWNER = 2, LAYER_TIME = 4, LAYER_XATTRS = 8 };
+
 /* One packed layer. */
 struct layer {
 	struct digest diff_id; /* of the plain tar */
@@ -32,6 +34,8 @@ struct layer {
 	uint64_t plain_size;   /* of the plain tar */
 	enum compression compression;
 	uint64_t added, modified, removed; /* entries, the opaque ones counted by what they hide */
+	uint64_t repeated;    /* bytes of modified files whose content is that of the file below */
+	unsigned repeated_by; /* enum layer_field bits: why they had to be in the layer again */
 	bool empty; /* nothing changed: no blob was made, the digests are zero */
 };
 

@@ -214,6 +214,19 @@ static int write_file(struct packer *p, struct frame *dir)
 	return tar_write_content(p->tar, file->fd, entry.size, p->err);
 }
 
+/* Overlayfs copies a whole file up for a change of its mode. */
+static int count_repeated(struct packer *p)
+{
+	unsigned fields;
+
+	if (same_but(&p->above, &p->below, p->o->epoch, &fields, p->err) < 0)
+		return -1;
+	if (fields != 0)
+		p->counts->repeated += (uint64_t)p->above.st.st_size;
+	p->counts->repeated_by |= fields;
+	return 0;
+}
+
 static int pack_file(struct packer *p, struct frame *dir, const char *name, const struct stat *st)
 {
 	auto_fd int fd = -1; /* owns p->above.fd */
@@ -235,6 +248,8 @@ static int pack_file(struct packer *p, struct frame *dir, const char *name, cons
 		return fail(p);
 	if (same)
 		return 0;
+	if (found && p->above.st.st_nlink == 1 && count_repeated(p) < 0)
+		return fail(p);
 	if (write_file(p, dir) < 0)
 		return fail(p);
 	count(p, p->path.data, found ? ENTRY_MODIFIED : ENTRY_ADDED);

@@ -10,7 +10,8 @@
 #include "layers/tar.h"
 
 struct pack_counts {
-	uint64_t added, modified, removed;
+	uint64_t added, modified, removed, repeated;
+	unsigned repeated_by;
 	bool empty; /* nothing was written */
 };
 

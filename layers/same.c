@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
+#include "layers/pack.h"
 
 #include <limits.h>
 #include <string.h>
@@ -96,4 +97,34 @@ int same_file(const struct same_side *above, struct same_side *below, int64_t ep
 	if (same_content(above->fd, fd, same, err) < 0)
 		return -1;
 	return lseek(above->fd, 0, SEEK_SET) < 0 ? error_sys(err, "reading") : 0;
+}
+
+int same_but(const struct same_side *above, struct same_side *below, int64_t epoch, unsigned *out,
+	     struct error *err)
+{
+	const struct stat *a = &above->st, *b = &below->st;
+	struct error ignored = ERROR_INIT;
+	auto_fd int fd = -1;
+	bool same = false;
+
+	*out = 0;
+	if (!S_ISREG(a->st_mode) || !S_ISREG(b->st_mode) || a->st_size != b->st_size)
+		return 0;
+	fd = open_child(below->dir, below->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &ignored);
+	if (fd < 0 || xattrs_read(fd, &below->xattrs, &ignored) < 0 ||
+	    same_content(above->fd, fd, &same, &ignored) < 0)
+		same = false;
+	if (lseek(above->fd, 0, SEEK_SET) < 0)
+		return error_sys(err, "reading");
+	if (!same)
+		return 0;
+	if (a->st_mode != b->st_mode)
+		*out |= LAYER_MODE;
+	if (a->st_uid != b->st_uid || a->st_gid != b->st_gid)
+		*out |= LAYER_OWNER;
+	if (clamp_time(a->st_mtim.tv_sec, epoch) != clamp_time(b->st_mtim.tv_sec, epoch))
+		*out |= LAYER_TIME;
+	if (!xattrs_equal(&above->xattrs, &below->xattrs))
+		*out |= LAYER_XATTRS;
+	return 0;
 }

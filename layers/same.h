@@ -28,4 +28,10 @@ int64_t clamp_time(int64_t seconds, int64_t epoch);
 int same_file(const struct same_side *above, struct same_side *below, int64_t epoch, bool *same,
 	      struct error *err);
 
+/* For two regular files that same_file() found different: in which metadata they differ (enum
+   layer_field bits) if that is all, else 0; also where the file below cannot be read. The offset of
+   above->fd is 0 afterwards. */
+int same_but(const struct same_side *above, struct same_side *below, int64_t epoch, unsigned *out,
+	     struct error *err);
+
 #endif
