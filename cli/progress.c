@@ -157,6 +157,10 @@ static void print_text(struct progress *p, const struct event *e)
 		fprintf(p->out, "ERROR after %.3fs\n", (double)e->duration / 1e6);
 		fprintf(p->out, "\n%s%s", e->text,
 			e->text[strlen(e->text) - 1] == '\n' ? "" : "\n");
+		if (e->output_length > 0) {
+			fputs("last output:\n", p->out);
+			fwrite(e->output, 1, e->output_length, p->out);
+		}
 		break;
 	case EVENT_STATUS:
 		fprintf(p->out, "%s\n", e->text);

@@ -14,9 +14,9 @@ enum event_kind {
 	EVENT_STEP_CACHED, /* label; added, modified, removed, bytes as it was recorded */
 	EVENT_STEP_OUTPUT, /* text, length: raw bytes of the program, cut anywhere */
 	EVENT_STEP_DONE,   /* duration; the step's program or copy has ended well */
-	EVENT_STEP_PACKED, /* added, modified, removed, bytes (stored), repeated, digest of the layer
-			      or NULL for a step that changed nothing; text: how to make the layer
-			      smaller, in one sentence, or NULL */
+	EVENT_STEP_PACKED, /* added, modified, removed, bytes (stored), repeated, digest of the
+			      layer or NULL for a step that changed nothing; text: how to make the
+			      layer smaller, in one sentence, or NULL */
 	EVENT_STEP_FAILED, /* duration; text: the cause, and where it is in the Dockerfile; output:
 			      the last that its program wrote */
 	EVENT_STATUS,      /* text: what the build as a whole does now */

@@ -36,7 +36,7 @@ struct layer {
 	uint64_t added, modified, removed; /* entries, the opaque ones counted by what they hide */
 	uint64_t repeated;    /* bytes of modified files whose content is that of the file below */
 	unsigned repeated_by; /* enum layer_field bits: why they had to be in the layer again */
-	bool empty; /* nothing changed: no blob was made, the digests are zero */
+	bool empty;           /* nothing changed: no blob was made, the digests are zero */
 };
 
 enum entry_change { ENTRY_ADDED, ENTRY_MODIFIED, ENTRY_REMOVED };
