@@ -80,7 +80,9 @@ struct build_options {
 	int host_root;              /* "/" of the host, for FROM with a path; -1: refused */
 	int host_cwd;               /* what relative paths of FROM are relative to */
 	const char *target;         /* stage name or number; NULL: the last */
-	bool check_only;            /* nothing will be built: without target, look at every stage */
+	bool all_stages;            /* plan every stage, not only what the target needs */
+	bool no_build;              /* nothing will be executed: what the build asks of its caller
+				       (secrets, agents, permissions) may be missing */
 	const char *platform;       /* "os/arch[/variant]"; NULL: this machine's */
 	enum build_network network; /* of RUN without --network */
 	bool allow_host_network, allow_insecure; /* --allow */

@@ -4,6 +4,18 @@
 
 #include <string.h>
 
+int lint_configure(struct plan *p, struct error *err)
+{
+	const char *text = NULL;
+
+	for (size_t i = 0; i < p->options->arg_count; i++)
+		if (strcmp(p->options->args[i].name, "BUILDKIT_DOCKERFILE_CHECK") == 0)
+			text = p->options->args[i].value;
+	if (text == NULL || dockerfile_set_checks(p->file, text, err) == 0)
+		return 0;
+	return error_add(err, "--build-arg BUILDKIT_DOCKERFILE_CHECK");
+}
+
 /* --- UnusedBuildArg ------------------------------------------------------------------------- */
 
 static bool declares(const struct insn *insn, const char *name)

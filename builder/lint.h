@@ -11,6 +11,8 @@
 
 #include "builder/plan.h"
 
+/* The build argument BUILDKIT_DOCKERFILE_CHECK takes the place of "# check=". */
+int lint_configure(struct plan *p, struct error *err);
 /* SyntaxNotUsed */
 void lint_syntax(struct plan *p);
 /* UnusedBuildArg */

@@ -72,6 +72,6 @@ void lint_copy(const struct lint_at *at)
 		    !(insn->kind == INSN_ADD && is_remote(lint_expand(at, arg->word))))
 			check_ignored(at, arg);
 	}
-	if (at->p->options->check_only || dockerfile_checks_fail(at->p->file))
+	if (at->p->options->no_build || dockerfile_checks_fail(at->p->file))
 		check_volume(at);
 }

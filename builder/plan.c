@@ -388,7 +388,7 @@ static int fail_if_wrong(const struct plan *p, struct error *err)
 
 static int fill(struct plan *p, struct error *err)
 {
-	if (fail_if_wrong(p, err) < 0)
+	if (lint_configure(p, err) < 0 || fail_if_wrong(p, err) < 0)
 		return -1;
 	lint_syntax(p);
 	set_globals(p);
@@ -401,9 +401,7 @@ static int fill(struct plan *p, struct error *err)
 	scope_set(&p->globals, "TARGETSTAGE",
 		  p->target->source->name != NULL ? p->target->source->name : "default", true);
 	need(p, p->target);
-	/* Checks look at every stage unless the user asks for one. */
-	for (size_t i = 0;
-	     p->options->check_only && p->options->target == NULL && i < p->stage_count; i++)
+	for (size_t i = 0; p->options->all_stages && i < p->stage_count; i++)
 		need(p, &p->stages[i]);
 	lint_from(p);
 	p->context.fd = p->options->context;
@@ -420,7 +418,7 @@ static int fill(struct plan *p, struct error *err)
 				 p->options->labels[i].value);
 	if (fail_if_wrong(p, err) < 0)
 		return -1;
-	return p->options->check_only ? 0 : lint_verdict(p, err);
+	return p->options->no_build ? 0 : lint_verdict(p, err);
 }
 
 struct plan *build_plan(const struct build_options *options, struct error *err)

@@ -381,6 +381,8 @@ static void check_supply(struct reader *r)
 	for (size_t i = 0; m->type == MOUNT_SSH && i < o->ssh_count; i++)
 		if (strcmp(o->ssh[i].id, m->id) == 0)
 			return;
+	if (o->no_build)
+		return;
 	if (m->required && m->type == MOUNT_SECRET)
 		wrong(r, arena_printf(&r->p->arena, "--secret id=%s,src=FILE gives it", m->id),
 		      "the secret %s is required and was not given", m->id);

@@ -119,7 +119,8 @@ static void run_network(struct plan *p, const struct dockerfile *file, const str
 		if (flag->value == NULL || strcmp(flag->value, names[i]) != 0)
 			continue;
 		run->network = (enum build_network)i;
-		if (i == BUILD_NETWORK_HOST && !p->options->allow_host_network)
+		if (i == BUILD_NETWORK_HOST && !p->options->allow_host_network &&
+		    !p->options->no_build)
 			plan_report(p, file, DIAG_ERROR, flag->at, "--allow network.host",
 				    "RUN --network=host is not allowed for this build");
 		return;
@@ -135,7 +136,7 @@ static void run_security(struct plan *p, const struct dockerfile *file, const st
 	if (!run->insecure && (flag->value == NULL || strcmp(flag->value, "sandbox") != 0))
 		plan_report(p, file, DIAG_ERROR, flag->at, "sandbox and insecure are known",
 			    "RUN --security=%s is unknown", flag->value != NULL ? flag->value : "");
-	if (run->insecure && !p->options->allow_insecure)
+	if (run->insecure && !p->options->allow_insecure && !p->options->no_build)
 		plan_report(p, file, DIAG_ERROR, flag->at, "--allow security.insecure",
 			    "RUN --security=insecure is not allowed for this build");
 }

@@ -3,6 +3,7 @@
 
 #include "builder/export.h"
 #include "cli/file.h"
+#include "cli/findings.h"
 #include "common/arena.h"
 #include "common/fd.h"
 #include "layers/archive.h"
@@ -68,8 +69,9 @@ int output_iidfile(const char *path, const struct build_result *result, struct e
 	return write_file(path, &text, err);
 }
 
-int output_metadata(const char *path, const struct build_result *result, const char *const *tags,
-		    size_t tag_count, struct error *err)
+int output_metadata(const char *path, const struct build_result *result,
+		    const struct dockerfile *file, const char *const *tags, size_t tag_count,
+		    struct error *err)
 {
 	auto_(json) struct json *o = json_new_object();
 	auto_(buf) struct buf text = BUF_INIT, names = BUF_INIT;
@@ -89,6 +91,8 @@ int output_metadata(const char *path, const struct build_result *result, const c
 	json_add_number(o, "varve.steps", result->steps);
 	json_add_number(o, "varve.cached", result->cached);
 	json_add_number(o, "varve.warnings", result->warnings);
+	if (result->warnings > 0)
+		findings_add_warnings(json_add_array(o, "buildx.build.warnings"), file);
 	json_render(o, true, &text);
 	buf_add_char(&text, '\n');
 	return write_file(path, &text, err);

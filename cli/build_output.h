@@ -29,7 +29,8 @@ int output_write(const struct output_spec *o, struct store *s, const struct buil
 /* The image ID into a file. */
 int output_iidfile(const char *path, const struct build_result *result, struct error *err);
 /* containerimage.digest and its kin, as buildx writes them. */
-int output_metadata(const char *path, const struct build_result *result, const char *const *tags,
-		    size_t tag_count, struct error *err);
+int output_metadata(const char *path, const struct build_result *result,
+		    const struct dockerfile *file, const char *const *tags, size_t tag_count,
+		    struct error *err);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build.h"
+#include "cli/build_call.h"
 #include "cli/build_input.h"
 #include "cli/build_options.h"
 #include "cli/build_output.h"
 #include "cli/cli.h"
+#include "cli/findings.h"
 #include "cli/format.h"
 #include "cli/out.h"
 #include "cli/progress.h"
@@ -80,6 +82,11 @@ static const struct option_spec options[] = {
 	{0, "explain", OPTION_FLAG, VALUE(explain), NULL,
 	 "say of each step that runs why it was not cached", NULL},
 	{0, "check", OPTION_FLAG, VALUE(check), NULL, "check the Dockerfile, and do nothing", NULL},
+	{0, "call", OPTION_STRING, VALUE(call), "METHOD[,format=json]",
+	 "check as --check, or tell what can be given to the target (outline), or which targets "
+	 "there "
+	 "are (targets)",
+	 NULL},
 	{0, "load", OPTION_FLAG, VALUE(load), NULL, "no effect: the store always has the image",
 	 NULL},
 	{0, "rm", OPTION_FLAG, VALUE(rm), NULL, "no effect: there are no intermediate containers",
@@ -113,22 +120,26 @@ DEFINE_CLEANUP_STRUCT(session, struct session, session_release);
 
 /* --- running ------------------------------------------------------------------------------- */
 
-static unsigned print_diagnostics(const struct dockerfile *df, bool errors_only)
+static void print_findings(const struct dockerfile *df, enum progress_mode mode,
+			   enum findings_which which)
 {
-	size_t count;
-	const struct diag *diags = dockerfile_diags(df, &count);
-	unsigned warnings = 0;
+	auto_(buf) struct buf text = BUF_INIT;
 
-	for (size_t i = 0; i < count; i++) {
-		auto_(buf) struct buf text = BUF_INIT;
+	if (mode == PROGRESS_JSON)
+		findings_lines(df, which, &text);
+	else
+		findings_text(df, which, &text);
+	fwrite(text.data, 1, text.length, stderr);
+}
 
-		warnings += diags[i].severity == DIAG_WARNING;
-		if (errors_only && diags[i].severity != DIAG_ERROR)
-			continue;
-		dockerfile_render_diag(df, &diags[i], &text);
-		fputs(text.data, stderr);
-	}
-	return warnings;
+/* There is no plan: mistakes are in the way of seeing warnings, unless those are the reason. */
+static int explain_failure(const struct session *s, enum progress_mode mode,
+			   const struct error *err)
+{
+	bool warnings = err->code == ERROR_SYNTAX && dockerfile_errors(s->file) == 0;
+
+	print_findings(s->file, mode, warnings ? FINDINGS_ALL : FINDINGS_ERRORS);
+	return -1;
 }
 
 /* Interruptions arrive in the loop, so that a build ends in order. */
@@ -176,7 +187,8 @@ static int write_results(struct cli *cli, const struct session *s, const struct 
 	}
 	if (v->iidfile != NULL && output_iidfile(v->iidfile, r, err) < 0)
 		return -1;
-	if (v->metadata != NULL && output_metadata(v->metadata, r, o->tags, o->tag_count, err) < 0)
+	if (v->metadata != NULL &&
+	    output_metadata(v->metadata, r, s->file, o->tags, o->tag_count, err) < 0)
 		return -1;
 	/* With -o - the standard output is the archive; nothing may follow it. */
 	if (mode == PROGRESS_QUIET && !to_stdout)
@@ -198,8 +210,8 @@ static int run_plan(struct cli *cli, struct session *s, const struct build_value
 	if (catch_signals(s, err) < 0)
 		return -1;
 	status = build_run(plan, &result, &exit_status, err);
-	if (mode == PROGRESS_PLAIN || mode == PROGRESS_TTY)
-		print_diagnostics(s->file, false);
+	if (mode != PROGRESS_QUIET)
+		print_findings(s->file, mode, FINDINGS_ALL);
 	progress_finish(progress);
 	if (status < 0 && result.log[0] != '\0' && mode != PROGRESS_JSON)
 		fprintf(stderr, "the whole output: %s/logs/%s\n", cli->root_path, result.log);
@@ -223,6 +235,23 @@ static int describe(struct cli *cli, const struct build_values *v, struct plan *
 	return 0;
 }
 
+static int answer(struct cli *cli, const struct session *s, const struct build_call *call,
+		  struct error *err)
+{
+	auto_(plan) struct plan *plan = NULL;
+
+	if (call->method == CALL_TARGETS && dockerfile_errors(s->file) == 0)
+		return call_targets(call, s->file, cli->out);
+	plan = build_plan(s->options, err);
+	if (call->method == CALL_CHECK && (plan != NULL || err->code == ERROR_SYNTAX)) {
+		error_clear(err);
+		return call_check(call, s->file, cli->out);
+	}
+	if (plan == NULL)
+		return explain_failure(s, PROGRESS_PLAIN, err);
+	return call_outline(call, plan, cli->out);
+}
+
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
 	const struct build_values *v = values;
@@ -230,9 +259,11 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 		.input = BUILD_INPUT_INIT, .settings = BUILD_SETTINGS_INIT, .interrupt = -1};
 	struct build_options *o = s.options = &s.settings.options;
 	auto_(plan) struct plan *plan = NULL;
+	struct build_call call;
 
 	(void)argc;
-	if (build_settings_fill(&s.settings, v, err) < 0)
+	if (call_parse(v->call == NULL && v->check ? "check" : v->call, &call, err) < 0 ||
+	    build_settings_fill(&s.settings, v, err) < 0)
 		return -1;
 	o->store = cli_store(cli, err);
 	if (o->store == NULL || build_input_open(&s.input, argv[0], v->file, err) < 0)
@@ -241,19 +272,18 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	if (s.file == NULL)
 		return -1;
 	o->file = s.file;
-	o->check_only = v->check;
+	o->no_build = call.method != CALL_BUILD;
+	o->all_stages = call.method == CALL_CHECK && o->target == NULL;
 	o->context = s.input.context;
 	o->dockerfile_in_context = s.input.in_context;
 	o->host_root = s.input.host_root;
 	o->host_cwd = AT_FDCWD;
+	if (call.method != CALL_BUILD)
+		return answer(cli, &s, &call, err);
 	plan = build_plan(o, err);
-	if (plan == NULL) {
-		print_diagnostics(s.file, err->code == ERROR_SYNTAX && !v->check &&
-						  dockerfile_errors(s.file) > 0);
-		return -1;
-	}
-	if (v->check)
-		return print_diagnostics(s.file, false) > 0 ? 1 : 0;
+	if (plan == NULL)
+		return explain_failure(&s, progress_mode(v->quiet ? "quiet" : v->progress, stderr),
+				       err);
 	if (v->plan)
 		return describe(cli, v, plan, err);
 	return run_plan(cli, &s, v, plan, err);
