@@ -56,3 +56,10 @@ int context_ignore(int directory, const char *dockerfile, struct ignore **out, s
 	}
 	return 0;
 }
+
+void context_release(struct context *c)
+{
+	cleanup_fd(&c->fd);
+	ignore_free(c->ignore);
+	c->ignore = NULL;
+}

@@ -76,7 +76,8 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 		return 0;
 	key_of_step(p, s, &parent, from, from_count, listed ? &list_digest : NULL, &inputs, &key);
 	f->steps[s->number - 1] = PREDICT_MISS;
-	if (o->no_cache || cache_get(o->store, &key, o->compression, &outcome, &missing) < 0)
+	if (o->no_cache || s->stage->no_cache ||
+	    cache_get(o->store, &key, o->compression, &outcome, &missing) < 0)
 		return 0;
 	f->steps[s->number - 1] = PREDICT_HIT;
 	f->ids[s->number - 1] = outcome.id;

@@ -21,15 +21,15 @@ static void add_file(struct record *r, const struct inline_file *f)
 /* Not what is in a cache, a secret or an agent, nor which cache it is: BuildKit's rule. */
 static void add_mount(const struct run_mount *m, struct record *r)
 {
-	static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
+	static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh", "host"};
 
 	record_addf(r, "mount", "%s %s %s %s%04o %u:%u %llu %s%s", types[m->type],
 		    m->target != NULL ? m->target : "-", m->read_only ? "ro" : "rw",
 		    m->has_from ? "from " : "", m->mode, m->uid, m->gid,
 		    (unsigned long long)m->size, m->env != NULL ? "env " : "",
-		    m->env != NULL ? m->env
-		    : m->has_from  ? m->source
-				   : "");
+		    m->env != NULL      ? m->env
+		    : m->source != NULL ? m->source
+					: "");
 }
 
 static void add_run(const struct plan *p, const struct step *s, struct record *r)

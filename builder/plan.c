@@ -202,7 +202,9 @@ struct stage_plan *plan_find_stage(struct plan *p, const char *name, int before)
 static void set_base(struct plan *p, struct stage_plan *stage)
 {
 	const struct insn *from = stage->source->from;
+	struct source_root root;
 	const char *name;
+	int named;
 
 	stage->base = BASE_SCRATCH;
 	if (from->arg_count == 0)
@@ -218,6 +220,17 @@ static void set_base(struct plan *p, struct stage_plan *stage)
 	}
 	if (strcmp(name, "scratch") == 0)
 		return;
+	named = plan_context(p, p->file, name, from->args[0].at, &root);
+	if (named < 0)
+		return;
+	if (named > 0 && root.kind == FROM_CONTEXT)
+		stage->base_context = root.context;
+	else if (named > 0)
+		stage->image = root.image;
+	if (named > 0) {
+		stage->base = stage->image != NULL ? BASE_IMAGE : BASE_SCRATCH;
+		return;
+	}
 	stage->base_stage = plan_find_stage(p, name, stage->index);
 	/* Numbers are for COPY --from; FROM 0 is an image called 0. */
 	if (stage->base_stage != NULL && (stage->base_stage->source->name == NULL ||
@@ -373,6 +386,9 @@ static void init_stages(struct plan *p)
 		s->config = (struct config)CONFIG_INIT;
 		scope_init(&s->scope, &p->arena);
 		set_base(p, s);
+		for (size_t j = 0; j < p->options->no_cache_count; j++)
+			s->no_cache = s->no_cache ||
+				      strcasecmp(p->options->no_cache_filter[j], s->name) == 0;
 	}
 }
 
@@ -450,6 +466,8 @@ void plan_free(struct plan *p)
 		dockerfile_free(p->triggers[i]);
 	free(p->triggers);
 	ignore_free(p->context.ignore);
+	for (struct context *c = p->contexts; c != NULL; c = c->next)
+		context_release(c);
 	arena_release(&p->arena);
 	free(p);
 }

@@ -40,10 +40,18 @@ struct source_root {
 
 /* RUN --mount */
 struct run_mount {
-	enum run_mount_type { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH } type;
-	const char *target; /* clean and absolute; NULL: a secret that is only env */
-	const char *id;     /* of a cache, secret or agent */
-	bool has_from;      /* bind: always; cache: initial content */
+	enum run_mount_type {
+		MOUNT_BIND,
+		MOUNT_CACHE,
+		MOUNT_TMPFS,
+		MOUNT_SECRET,
+		MOUNT_SSH,
+		MOUNT_HOST, /* build --volume */
+	} type;
+	const struct build_bind *host; /* MOUNT_HOST */
+	const char *target;            /* clean and absolute; NULL: a secret that is only env */
+	const char *id;                /* of a cache, secret or agent */
+	bool has_from;                 /* bind: always; cache: initial content */
 	struct source_root from;
 	const char *source; /* in from; clean, without leading slash, "" is all */
 	const char *env;    /* secret: the variable that holds it; or NULL */
@@ -138,10 +146,12 @@ struct stage_plan {
 	const struct stage *source;
 	const char *name; /* as given, or "stage-N" */
 	bool needed, planned;
+	bool no_cache; /* its steps are executed */
 	enum base_kind base;
 	struct base_image *image;
 	struct stage_plan *base_stage;
-	struct config config; /* complete but for layers, history and created */
+	struct context *base_context; /* BASE_SCRATCH with the files of this in it */
+	struct config config;         /* complete but for layers, history and created */
 	struct scope scope;
 	bool cmd_set; /* by CMD in this stage: ENTRYPOINT then keeps it */
 	struct step **steps;
@@ -221,6 +231,10 @@ bool plan_flags_supported(struct plan *p, const struct dockerfile *file, const s
 
 /* The body without the tabs that <<- takes away. */
 const char *plan_heredoc(struct plan *p, const struct heredoc *h, size_t *length);
+
+/* What --build-context gives a name: 1 with *out; 0 if it gives it nothing; -1 after reporting. */
+int plan_context(struct plan *p, const struct dockerfile *file, const char *name, struct span at,
+		 struct source_root *out);
 
 /* The root that --from of COPY, or from= of a mount, names; false after reporting. */
 bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,

@@ -8,6 +8,7 @@ bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile
 	       const char *name, struct span at, struct source_root *out)
 {
 	struct error err = ERROR_INIT;
+	int named;
 	char text[ERROR_TEXT];
 
 	if (strchr(name, '$') != NULL) {
@@ -16,6 +17,9 @@ bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile
 			    "variable expansion is not supported for --from");
 		return false;
 	}
+	named = plan_context(p, file, name, at, out);
+	if (named != 0)
+		return named > 0;
 	out->stage = plan_find_stage(p, name, stage->index);
 	if (out->stage != NULL) {
 		out->kind = FROM_STAGE;

@@ -30,6 +30,26 @@ static void start_from_image(struct plan *p, struct stage_plan *stage)
 				arena_printf(&p->arena, "image %s", image->written));
 }
 
+/* A directory as a base: the stage begins with a copy of it. */
+static void copy_base(struct plan *p, struct stage_plan *stage)
+{
+	const struct insn *from = stage->source->from;
+	struct copy_source *source = arena_alloc(&p->arena, sizeof(*source));
+	struct step *step;
+
+	*source = (struct copy_source){
+		.kind = SOURCE_PATH, .path = "", .written = stage->base_context->name};
+	step = plan_add_step(p, stage, STEP_COPY, p->file,
+			     arena_printf(&p->arena, "%s:%u", p->display, from->line), from,
+			     arena_printf(&p->arena, "FROM %s", stage->base_context->name));
+	step->copy = (struct copy_spec){
+		.from = {.kind = FROM_CONTEXT, .context = stage->base_context},
+		.sources = source,
+		.source_count = 1,
+		.dest = "/",
+	};
+}
+
 static void start_stage(struct plan *p, struct stage_plan *stage)
 {
 	struct config *c = &stage->config;
@@ -52,6 +72,8 @@ static void start_stage(struct plan *p, struct stage_plan *stage)
 	}
 	if (c->working_dir == NULL || *c->working_dir == '\0')
 		c->working_dir = "/";
+	if (stage->base_context != NULL)
+		copy_base(p, stage);
 }
 
 static void report_trigger(struct plan *p, const struct dockerfile *df, const struct diag *d)

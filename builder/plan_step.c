@@ -107,6 +107,9 @@ static const char *run_history(struct plan *p, struct stage_plan *stage, const s
 				   stage->scope.vars[i].value);
 	for (size_t i = 0; i < run->argv.count; i++)
 		buf_printf(&text, " %s", run->argv.item[i]);
+	for (size_t i = 0; i < p->options->bind_count; i++)
+		buf_printf(&text, "%s %s", i == 0 ? " # not hermetic: --volume" : "",
+			   p->options->binds[i].text);
 	return arena_strndup(&p->arena, text.data, text.length);
 }
 
@@ -163,6 +166,17 @@ static void run_flags(struct plan *p, struct stage_plan *stage, const struct doc
 			run_security(p, file, flag, run);
 		else if (strcmp(flag->name, "mount") == 0)
 			plan_mount(p, stage, file, flag, run);
+	}
+	for (size_t i = 0; i < p->options->bind_count; i++) {
+		const struct build_bind *bind = &p->options->binds[i];
+
+		run->mounts =
+			arena_grow(&p->arena, run->mounts, run->mount_count, sizeof(*run->mounts));
+		run->mounts[run->mount_count++] = (struct run_mount){.type = MOUNT_HOST,
+								     .host = bind,
+								     .target = bind->target,
+								     .source = bind->text,
+								     .read_only = bind->read_only};
 	}
 	if (run->mount_count > 0)
 		qsort(run->mounts, run->mount_count, sizeof(*run->mounts), compare_mounts);

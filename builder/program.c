@@ -11,7 +11,6 @@ enum { MAX_ETC_FILE = 1024 * 1024, OUTPUT_CHUNK = 32 * 1024 };
 
 static const char *const etc_names[3] = {"hosts", "hostname", "resolv.conf"};
 static const char *const etc_paths[3] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
-static const char hostname[] = "varve";
 
 /* --- /etc files ---------------------------------------------------------------------------- */
 
@@ -27,10 +26,24 @@ static void resolv_conf(struct build *b, struct buf *out)
 		read_all(fd, MAX_ETC_FILE, out, &ignored);
 }
 
+static const char *hostname(const struct build *b)
+{
+	for (size_t i = 0; i < b->options->arg_count; i++)
+		if (strcmp(b->options->args[i].name, "BUILDKIT_SANDBOX_HOSTNAME") == 0)
+			return b->options->args[i].value;
+	return "varve";
+}
+
+static void hosts(const struct build *b, struct buf *out)
+{
+	buf_printf(out, "127.0.0.1\tlocalhost %s\n", hostname(b));
+	buf_add_str(out, "::1\tlocalhost ip6-localhost ip6-loopback\n");
+	for (size_t i = 0; i < b->options->host_count; i++)
+		buf_printf(out, "%s\t%s\n", b->options->hosts[i].value, b->options->hosts[i].name);
+}
+
 static int make_etc(struct build *b, struct error *err)
 {
-	static const char hosts[] = "127.0.0.1\tlocalhost varve\n"
-				    "::1\tlocalhost ip6-localhost ip6-loopback\n";
 	int stage = store_stage(b->store, err);
 	auto_fd int dir = -1;
 
@@ -45,9 +58,9 @@ static int make_etc(struct build *b, struct error *err)
 		auto_(buf) struct buf text = BUF_INIT;
 
 		if (i == 0)
-			buf_add_str(&text, hosts);
+			hosts(b, &text);
 		else if (i == 1)
-			buf_printf(&text, "%s\n", hostname);
+			buf_printf(&text, "%s\n", hostname(b));
 		else
 			resolv_conf(b, &text);
 		if (replace_file(dir, etc_names[i], text.data, text.length, err) < 0)
@@ -304,6 +317,18 @@ static void program_ended(void *user)
 		discard_or_seal(e);
 }
 
+static struct sandbox_limit *limits_of(const struct build *b)
+{
+	const struct build_options *o = b->options;
+	struct sandbox_limit *limits = xcalloc(o->limit_count, sizeof(*limits));
+
+	for (size_t i = 0; i < o->limit_count; i++)
+		limits[i] = (struct sandbox_limit){.resource = o->limits[i].resource,
+						   .soft = o->limits[i].soft,
+						   .hard = o->limits[i].hard};
+	return limits;
+}
+
 static int start_sandbox(struct execution *e, const struct lowers *lowers, int work, int output,
 			 struct error *err)
 {
@@ -311,6 +336,7 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 	const struct user *user = &b->facts.user;
 	const struct run_spec *run = &e->step->run;
 	auto_free struct sandbox_mount *mounts = xcalloc(3 + run->mount_count, sizeof(*mounts));
+	auto_free struct sandbox_limit *limits = limits_of(b);
 	char **argv = arguments(run), **env = environment(b, run, user->home);
 	struct sandbox_spec spec = {
 		.root = {.lower = lowers->fd,
@@ -326,7 +352,7 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 		.gid = user->gid,
 		.groups = user->groups,
 		.group_count = user->group_count,
-		.hostname = hostname,
+		.hostname = hostname(b),
 		.network = run->network == BUILD_NETWORK_NONE ? SANDBOX_NO_NETWORK
 							      : SANDBOX_HOST_NETWORK,
 		.mounts = mounts,
@@ -336,6 +362,8 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 		.capabilities = run->insecure ? UINT64_MAX : SANDBOX_CAPABILITIES,
 		.unconfined = run->insecure,
 		.shm_size = b->options->shm_size,
+		.limits = limits,
+		.limit_count = b->options->limit_count,
 		.new_session = true,
 	};
 

@@ -211,6 +211,11 @@ static int pin_hits(struct build *b, struct error *err)
 	return 0;
 }
 
+static bool is_uncached(const struct execution *e)
+{
+	return e->build->options->no_cache || e->step->stage->no_cache;
+}
+
 /* 1 for a hit. */
 static int look_up(struct execution *e, struct error *err)
 {
@@ -219,7 +224,7 @@ static int look_up(struct execution *e, struct error *err)
 	struct outcome found;
 	bool still;
 
-	if (b->options->no_cache ||
+	if (is_uncached(e) ||
 	    cache_get(b->store, &e->key, b->options->compression, &found, &missing) < 0)
 		return 0;
 	if (b->pinned) {
@@ -275,7 +280,7 @@ static int lock_key(struct execution *e, struct error *err)
 	struct build *b = e->build;
 	struct error busy = ERROR_INIT;
 
-	if (b->options->no_cache || e->lock >= 0)
+	if (is_uncached(e) || e->lock >= 0)
 		return 1;
 	e->lock = store_lock_key(b->store, &e->key, false, &busy);
 	if (e->lock >= 0)
@@ -294,7 +299,7 @@ static int lock_key(struct execution *e, struct error *err)
 static void announce_start(struct execution *e)
 {
 	auto_(buf) struct buf why = BUF_INIT;
-	bool explain = e->build->options->explain && !e->build->options->no_cache;
+	bool explain = e->build->options->explain && !is_uncached(e);
 
 	if (e->announced)
 		return;

@@ -342,6 +342,18 @@ const struct build_secret *step_mounts_secret(const struct build *b, const struc
 	return NULL;
 }
 
+static int prepare_host(struct mount *m, struct error *err)
+{
+	struct stat st;
+
+	m->fd = fcntl(m->spec->host->source, F_DUPFD_CLOEXEC, 0);
+	if (m->fd < 0 || fstat(m->fd, &st) < 0)
+		return error_sys(err, "--volume %s", m->spec->host->text);
+	m->directory = S_ISDIR(st.st_mode);
+	m->ready = true;
+	return 1;
+}
+
 static int prepare(struct execution *e, struct mount *m, struct error *err)
 {
 	switch (m->spec->type) {
@@ -360,6 +372,8 @@ static int prepare(struct execution *e, struct mount *m, struct error *err)
 	case MOUNT_SSH:
 		m->absent = true;
 		break;
+	case MOUNT_HOST:
+		return prepare_host(m, err);
 	}
 	m->ready = true;
 	return 1;
@@ -440,9 +454,9 @@ static void fill(const struct build *b, const struct mount *m, struct sandbox_mo
 		.subpath = m->subpath,
 		.target = m->target,
 		.read_only = spec->read_only,
-		.recursive = spec->type == MOUNT_BIND,
+		.recursive = spec->type == MOUNT_BIND || spec->type == MOUNT_HOST,
 		.exec = true,
-		.suid = spec->type == MOUNT_BIND || spec->type == MOUNT_CACHE,
+		.suid = spec->type != MOUNT_TMPFS,
 		.size = spec->size,
 		.mode = spec->mode,
 		.uid = spec->uid,
