@@ -107,6 +107,7 @@ struct build_options {
 	enum volume_writes volume_writes;
 	int64_t epoch; /* SOURCE_DATE_EPOCH; -1: none */
 	bool no_cache;
+	bool no_cutoff; /* a step that ran again is new, even if it did what it did before */
 	const char *const *no_cache_filter; /* stages whose steps are executed */
 	size_t no_cache_count;
 	bool reread;   /* images from paths, although they look unchanged */

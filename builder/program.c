@@ -281,7 +281,7 @@ static void discard_or_seal(struct execution *e)
 	struct error err = ERROR_INIT;
 
 	if (e->build->options->volume_writes != VOLUME_DISCARD || e->step->volume_count == 0) {
-		step_seal(e);
+		step_finished(e);
 		return;
 	}
 	e->state = STEP_PRUNING;

@@ -27,6 +27,7 @@ enum step_state {
 	STEP_PREPARING, /* its lower trees are being unpacked */
 	STEP_RUNNING,   /* program or copy */
 	STEP_PRUNING,   /* writes below volumes are being discarded */
+	STEP_COMPARING, /* with what other steps on the same root did before */
 	STEP_SEALED,    /* the upper is final: successors may start; not packed yet */
 	STEP_PACKING,
 	STEP_DONE, /* the outcome is known */
@@ -38,6 +39,7 @@ struct execution {
 	const struct step *step;
 	enum step_state state;
 	bool cached, announced;
+	bool same; /* it ran, and did what another step had done before: that one's layer */
 	uint64_t started;
 	struct digest parent, key;
 	struct record inputs; /* of the key */
@@ -110,6 +112,8 @@ void build_fail(struct build *b, const struct error *err);
 /* After a failure or an interruption nothing is begun any more; what is sealed is still packed. */
 bool is_stopping(const struct build *b);
 void step_fail(struct execution *e, const struct error *err);
+/* Must the step be executed, whatever is recorded? */
+bool is_uncached(const struct execution *e);
 void step_seal(struct execution *e);
 void step_packed(struct execution *e);
 /* Sends an event about a step; its step, label and time are filled in. */
@@ -136,7 +140,8 @@ int trees_of_root(struct build *b, const struct source_root *root, struct lowers
 struct stack lowers_stack(const struct build *b, const struct lowers *l);
 
 /* --- the kinds of work --------------------------------------------------------------------- */
-/* Each starts the step's work over these lowers; when it ends it calls step_seal or step_fail. */
+/* Each starts the step's work over these lowers; when it ends it calls step_finished or step_fail.
+ */
 int start_run(struct execution *e, const struct lowers *below, struct error *err);
 int start_copy(struct execution *e, const struct lowers *below, const struct lowers *source,
 	       struct error *err);
@@ -177,6 +182,12 @@ void volume_watch_finish(struct volume_watch *w, struct outcome *o);
 int volume_discard(const struct step *s, const struct stack *root, int upper, struct error *err);
 /* Warns about the writes of an outcome, or fails with --volume-writes=error. */
 int volume_report(struct execution *e, struct error *err);
+
+/* --- cutoff.c ------------------------------------------------------------------------------ */
+/* The upper is final. Seals the step, unless another one did the same before. */
+void step_finished(struct execution *e);
+/* Notes that the step ran on its root. Blocks: for the job that records it. */
+int cutoff_remember(const struct execution *e, struct error *err);
 
 /* --- log.c -------------------------------------------------------------------------------- * */
 void log_output(struct execution *e, const char *data, size_t length);

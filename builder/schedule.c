@@ -43,7 +43,7 @@ void build_fail(struct build *b, const struct error *err)
 
 static bool is_working(enum step_state state)
 {
-	return state >= STEP_PREPARING && state <= STEP_PRUNING;
+	return state >= STEP_PREPARING && state <= STEP_COMPARING;
 }
 
 static void set_state(struct execution *e, enum step_state state)
@@ -106,6 +106,7 @@ static void announce_layer(const struct execution *e)
 				     .added = l->added,
 				     .modified = l->modified,
 				     .removed = l->removed,
+				     .same = e->same,
 				     .bytes = l->empty ? 0 : l->size,
 				     .repeated = l->repeated,
 				     .digest = l->empty ? NULL : digest_text(&l->diff_id, text)});
@@ -211,7 +212,19 @@ static int pin_hits(struct build *b, struct error *err)
 	return 0;
 }
 
-static bool is_uncached(const struct execution *e)
+/* The recorded layer is the step's, once it is there in the wanted compression. */
+static int take_recorded(struct execution *e, struct error *err)
+{
+	if (e->outcome.layer.compression != e->build->options->compression &&
+	    !e->outcome.layer.empty) {
+		set_state(e, STEP_PACKING);
+		return start_transcode(e, err) < 0 ? -1 : 1;
+	}
+	step_packed(e);
+	return 1;
+}
+
+bool is_uncached(const struct execution *e)
 {
 	return e->build->options->no_cache || e->step->stage->no_cache;
 }
@@ -243,12 +256,7 @@ static int look_up(struct execution *e, struct error *err)
 				     .modified = found.layer.modified,
 				     .removed = found.layer.removed,
 				     .bytes = found.layer.empty ? 0 : found.layer.size});
-	if (!found.layer.empty && found.layer.compression != b->options->compression) {
-		set_state(e, STEP_PACKING);
-		return start_transcode(e, err) < 0 ? -1 : 1;
-	}
-	step_packed(e);
-	return 1;
+	return take_recorded(e, err);
 }
 
 static int wait_work(void *arg, struct buf *result, struct error *err)
@@ -377,6 +385,8 @@ static int advance(struct execution *e, struct error *err)
 		return begin(e, err);
 	if (e->state == STEP_PREPARING)
 		return start_work(e, err);
+	if (e->state == STEP_SEALED && e->same)
+		return take_recorded(e, err);
 	if (e->state == STEP_SEALED && b->packing < b->jobs) {
 		status = start_pack(e, err);
 		if (status > 0)

@@ -150,7 +150,7 @@ static void root_done(void *user, const struct buf *result, const struct error *
 	if (err->code != ERROR_NONE)
 		step_fail(e, err);
 	else
-		step_seal(e);
+		step_finished(e);
 }
 
 static int start_root_work(struct execution *e, const struct lowers *below,
@@ -283,7 +283,7 @@ static int pack_run(void *arg, struct buf *result, struct error *err)
 	struct pack_work *w = arg;
 	struct execution *e = w->e;
 	struct build *b = e->build;
-	auto_(outcome) struct outcome o = {.id = e->key, .created = (int64_t)time(NULL)};
+	auto_(outcome) struct outcome o = {.id = e->outcome.id, .created = (int64_t)time(NULL)};
 
 	if (b->plan->epoch >= 0)
 		o.created = b->plan->epoch;
@@ -291,6 +291,8 @@ static int pack_run(void *arg, struct buf *result, struct error *err)
 		return error_add(err, "packing the layer");
 	if (cache_put(b->store, &e->key, &e->inputs, e->step->insn->original,
 		      e->list_state == LIST_READY ? &e->list_digest : NULL, &o, err) < 0)
+		return error_add(err, "recording the step");
+	if (cutoff_remember(e, err) < 0)
 		return error_add(err, "recording the step");
 	outcome_write(&o, result);
 	return 0;

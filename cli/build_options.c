@@ -334,6 +334,7 @@ static int fill_simple(struct build_settings *s, const struct build_values *v, s
 	o->volume_writes = volume_mode(v->volume_writes);
 	o->network = network_mode(v->network);
 	o->no_cache = v->no_cache;
+	o->no_cutoff = v->no_cutoff;
 	o->reread = v->pull;
 	o->explain = v->explain;
 	o->squash = v->squash;

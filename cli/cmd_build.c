@@ -54,6 +54,8 @@ static const struct option_spec options[] = {
 	{0, "ulimit", OPTION_LIST, VALUE(ulimits), "NAME=SOFT[:HARD]",
 	 "a resource limit of every RUN", NULL},
 	{0, "no-cache", OPTION_FLAG, VALUE(no_cache), NULL, "execute every step", NULL},
+	{0, "no-cutoff", OPTION_FLAG, VALUE(no_cutoff), NULL,
+	 "a step that ran again is new, even if it did what it did before", NULL},
 	{0, "no-cache-filter", OPTION_LIST, VALUE(no_cache_filter), "STAGE[,...]",
 	 "execute every step of these stages", NULL},
 	{0, "pull", OPTION_FLAG, VALUE(pull), NULL, "read images from paths again", NULL},

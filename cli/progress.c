@@ -107,7 +107,8 @@ static void print_counts(const struct progress *p, const struct event *e)
 	fprintf(p->out, "+%llu ~%llu -%llu", (unsigned long long)e->added,
 		(unsigned long long)e->modified, (unsigned long long)e->removed);
 	if (e->kind == EVENT_STEP_PACKED)
-		fprintf(p->out, ", %s, %.19s", size_format(e->bytes, size), e->digest);
+		fprintf(p->out, ", %s, %.19s%s", size_format(e->bytes, size), e->digest,
+			e->same ? ", as before" : "");
 }
 
 static void print_indented(const struct progress *p, const struct event *e)

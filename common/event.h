@@ -16,7 +16,8 @@ enum event_kind {
 	EVENT_STEP_DONE,   /* duration; the step's program or copy has ended well */
 	EVENT_STEP_PACKED, /* added, modified, removed, bytes (stored), repeated, digest of the
 			      layer or NULL for a step that changed nothing; text: how to make the
-			      layer smaller, in one sentence, or NULL */
+			      layer smaller, in one sentence, or NULL; same: it did what an
+			      earlier step had done, whose layer it is */
 	EVENT_STEP_FAILED, /* duration; text: the cause, and where it is in the Dockerfile; output:
 			      the last that its program wrote */
 	EVENT_STATUS,      /* text: what the build as a whole does now */
@@ -34,6 +35,7 @@ struct event {
 	uint64_t duration; /* microseconds */
 	uint64_t added, modified, removed, bytes;
 	uint64_t repeated; /* bytes of files that differ from those below in metadata only */
+	bool same;
 	const char *digest;
 	const char *output; /* raw bytes, cut anywhere, not terminated */
 	size_t output_length;

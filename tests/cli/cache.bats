@@ -176,6 +176,81 @@ three_steps() {
 	build_fails --source-date-epoch tomorrow -- tomorrow
 }
 
+@test "content cutoff: a step that ran again with the same result lets the next ones hit" {
+	echo 1 >"$CTX/f"
+	base
+	dockerfile <<-'X'
+	FROM base
+	COPY f /f
+	RUN grep -c . /f >/lines; sh -c 'echo "ran $0"' count
+	RUN sh -c 'echo "ran $0"' after; cat /lines >/copy
+	X
+	build
+	echo 2 >"$CTX/f"
+	build
+	# f itself is in the tree that "after" sees, so this one has to run ...
+	same "$(steps_run)" "ran after ran count "
+	dockerfile <<-'X'
+	FROM base AS made
+	COPY f /f
+	RUN grep -c . /f >/lines; sh -c 'echo "ran $0"' count
+	FROM base
+	COPY --from=made /lines /lines
+	RUN sh -c 'echo "ran $0"' final; cat /lines >/copy
+	X
+	build
+	echo 3 >"$CTX/f"
+	build
+	# ... but here only the count crosses into the last stage.
+	same "$(steps_run)" "ran count "
+}
+
+@test "content cutoff: other words for the same result, a RUN that changes nothing, and --no-cutoff" {
+	base
+	dockerfile <<-'X'
+	FROM base
+	RUN echo same >/f; sh -c 'echo "ran $0"' first
+	RUN sh -c 'echo "ran $0"' check; test -f /f
+	RUN cat /f >/g; sh -c 'echo "ran $0"' last
+	X
+	build
+	id=$(image_id t)
+	sed -i 's/echo same/printf "same\\n"/' "$CTX/Dockerfile"
+	build
+	same "$(steps_run)" "ran first "
+	says "as before"
+	sed -i 's/test -f/test -s/' "$CTX/Dockerfile"
+	build
+	same "$(steps_run)" "ran check "
+	sed -i 's/printf "same/printf "new/' "$CTX/Dockerfile"
+	build
+	same "$(steps_run)" "ran check ran first ran last "
+	sed -i 's/printf "new\\n"/echo new/' "$CTX/Dockerfile"
+	build --no-cutoff
+	same "$(steps_run)" "ran check ran first ran last "
+	build --no-cache
+	same "$(steps_run)" "ran check ran first ran last "
+}
+
+@test "content cutoff: a mode, an owner, a link or a name is a difference; a time is not" {
+	base
+	step() {
+		printf 'FROM base\nRUN %s\nRUN sh -c '\''echo "ran $0"'\'' after\n' "$1" | dockerfile
+		build --progress=plain
+		steps_run
+	}
+	same "$(step 'mkdir /d; echo a >/d/f; ln /d/f /d/g; ln -s f /d/s')" "ran after "
+	same "$(step 'mkdir -m 755 /d; echo a >/d/f; ln /d/f /d/g; ln -s f /d/s; touch -d @99 /d/f')" ""
+	same "$(step 'mkdir -m 700 /d; echo a >/d/f; ln /d/f /d/g; ln -s f /d/s')" "ran after "
+	same "$(step 'mkdir /d; echo a >/d/f; echo a >/d/g; ln -s f /d/s')" "ran after "
+	same "$(step 'mkdir /d; echo a >/d/f; ln /d/f /d/g; ln -s g /d/s')" "ran after "
+	same "$(step 'mkdir /d; echo a >/d/f; ln /d/f /d/h; ln -s f /d/s')" "ran after "
+	same "$(step 'mkdir /d; echo a >/d/f; ln /d/f /d/g; ln -s f /d/s; chown 1 /d/f')" "ran after "
+	same "$(step 'mkdir /d; echo a >/d/f; ln /d/f /d/g; ln -s f /d/s; rm /etc/group')" "ran after "
+	same "$(step 'mkdir /d; echo b >/d/f; ln /d/f /d/g; ln -s f /d/s')" "ran after "
+	same "$(step 'mkdir /d; echo a >/d/f; ln /d/f /d/g; ln -s f /d/s # again')" ""
+}
+
 @test "compressions: other blobs, the same image ID" {
 	three_steps
 	build --compression zstd

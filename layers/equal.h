@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether two overlay uppers, or unpacked layers, are the same change.
+ *
+ * Everything that goes into a layer counts, times do not: a step that ran again and did the same
+ * made the same layer, whatever the clock says (DESIGN section 6, content cutoff).
+ */
+#ifndef LAYERS_EQUAL_H
+#define LAYERS_EQUAL_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+
+/* a and b are open directories. What can be told without reading files is looked at first, so that
+   trees that differ are mostly told apart by their sizes and names. */
+int trees_equal(int a, int b, bool userxattr, bool *equal, struct error *err);
+
+#endif
