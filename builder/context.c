@@ -63,3 +63,15 @@ void context_release(struct context *c)
 	ignore_free(c->ignore);
 	c->ignore = NULL;
 }
+
+int context_open(struct store *s, int host_cwd, const char *text, const struct fetch_options *fetch,
+		 int *directory, struct buf *dockerfile, struct error *err)
+{
+	(void)s;
+	(void)fetch;
+	(void)dockerfile;
+	if (context_kind(text) != CONTEXT_DIRECTORY)
+		return error_set(err, ERROR_USAGE, "%s is no directory", text);
+	*directory = openat(host_cwd, text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *directory < 0 ? error_sys(err, "%s", text) : 0;
+}
