@@ -44,8 +44,8 @@ static bool parse_path(struct arena *arena, const char *text, struct path_source
 /* --- remembering archives ------------------------------------------------------------------ */
 
 /* What identifies the archive's content without reading it; an OCI layout by its index. */
-static int archive_key(int fd, const struct path_source *source, struct digest *out,
-		       struct error *err)
+static int archive_key(int fd, const struct path_source *source, const char *platform,
+		       struct digest *out, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	auto_fd int index = -1;
@@ -58,11 +58,11 @@ static int archive_key(int fd, const struct path_source *source, struct digest *
 		if (index < 0 || fstat(index, &st) < 0)
 			return error_add(err, "%s is no OCI layout", source->path);
 	}
-	buf_printf(&text, "archive 1\n%llu %llu %llu %lld.%ld %lld.%ld\n%s\n%s\n",
+	buf_printf(&text, "archive 2\n%llu %llu %llu %lld.%ld %lld.%ld\n%s\n%s\n%s\n",
 		   (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
 		   (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		   (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec, source->path,
-		   source->tag != NULL ? source->tag : "");
+		   source->tag != NULL ? source->tag : "", platform);
 	digest_of(text.data, text.length, out);
 	return 0;
 }
@@ -81,6 +81,7 @@ struct load_job {
 	struct store *store;
 	int fd;
 	const struct path_source *source;
+	const struct platform *platform;
 	const struct digest *key;
 };
 
@@ -92,7 +93,8 @@ static int load_work(void *arg, struct buf *result, struct error *err)
 	struct ref *refs = NULL;
 	size_t count = 0;
 
-	if (archive_load(job->store, job->fd, job->source->tag, &refs, &count, err) < 0)
+	if (archive_load_for(job->store, job->fd, job->source->tag, job->platform, &refs, &count,
+			     err) < 0)
 		return -1;
 	if (count == 0)
 		return error_set(err, ERROR_NOT_FOUND, "it holds no image%s%s",
@@ -111,22 +113,23 @@ static int load_work(void *arg, struct buf *result, struct error *err)
 	return 0;
 }
 
-static int load_path(struct plan *p, const struct path_source *source, struct digest *manifest,
-		     struct error *err)
+static int load_path(struct plan *p, const struct path_source *source,
+		     const struct platform *platform, struct digest *manifest, struct error *err)
 {
 	const struct build_options *o = p->options;
 	int at = source->path[0] == '/' ? o->host_root : o->host_cwd;
 	auto_(buf) struct buf result = BUF_INIT;
 	auto_fd int fd = -1;
 	struct digest key;
-	struct load_job job = {.store = o->store, .source = source, .key = &key};
+	struct load_job job = {
+		.store = o->store, .source = source, .platform = platform, .key = &key};
 
 	if (at < 0)
 		return error_set(err, ERROR_DENIED, "images from paths are not allowed here");
 	fd = openat(at, source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return error_sys(err, "%s", source->path);
-	if (archive_key(fd, source, &key, err) < 0)
+	if (archive_key(fd, source, platform_text(&p->arena, platform), &key, err) < 0)
 		return -1;
 	if (!o->reread && recall(o->store, &key, manifest))
 		return 0;
@@ -139,17 +142,20 @@ static int load_path(struct plan *p, const struct path_source *source, struct di
 	return 0;
 }
 
-static int load(struct plan *p, struct base_image *image, struct error *err)
+static int load(struct plan *p, struct base_image *image, const struct platform *platform,
+		struct error *err)
 {
 	struct path_source source;
 	struct digest manifest;
 
 	if (parse_path(&p->arena, image->written, &source)) {
-		if (load_path(p, &source, &manifest, err) < 0)
+		if (load_path(p, &source, platform, &manifest, err) < 0)
 			return -1;
-		return image_load(p->options->store, &manifest, UINT64_MAX, &image->image, err);
+		return image_load_for(p->options->store, &manifest, UINT64_MAX, platform,
+				      &image->image, err);
 	}
-	if (image_resolve(p->options->store, image->written, &image->image, err) < 0) {
+	if (image_resolve_for(p->options->store, image->written, platform, &image->image, err) <
+	    0) {
 		if (err->code == ERROR_NOT_FOUND && err->hint[0] == '\0')
 			error_hint(err, "varve load, varve import or varve build -t puts images "
 					"into the store");
@@ -158,16 +164,19 @@ static int load(struct plan *p, struct base_image *image, struct error *err)
 	return 0;
 }
 
-struct base_image *plan_image(struct plan *p, const char *written, struct error *err)
+struct base_image *plan_image(struct plan *p, const char *written, const struct platform *platform,
+			      struct error *err)
 {
+	const char *text = platform_text(&p->arena, platform);
 	struct base_image *image;
 
 	for (image = p->images; image != NULL; image = image->next)
-		if (strcmp(image->written, written) == 0)
+		if (strcmp(image->written, written) == 0 && strcmp(image->platform, text) == 0)
 			return image;
 	image = arena_alloc(&p->arena, sizeof(*image));
 	image->written = written;
-	if (load(p, image, err) < 0)
+	image->platform = text;
+	if (load(p, image, platform, err) < 0)
 		return NULL;
 	image->next = p->images;
 	p->images = image;

@@ -207,6 +207,7 @@ static void set_base(struct plan *p, struct stage_plan *stage)
 	int named;
 
 	stage->base = BASE_SCRATCH;
+	plan_stage_platform(p, stage);
 	if (from->arg_count == 0)
 		return; /* reported by the parser */
 	name = plan_expand(p, NULL, p->file, from->args[0].word, from->args[0].at);
@@ -220,7 +221,7 @@ static void set_base(struct plan *p, struct stage_plan *stage)
 	}
 	if (strcmp(name, "scratch") == 0)
 		return;
-	named = plan_context(p, p->file, name, from->args[0].at, &root);
+	named = plan_context(p, stage, p->file, name, from->args[0].at, &root);
 	if (named < 0)
 		return;
 	if (named > 0 && root.kind == FROM_CONTEXT)
@@ -237,6 +238,8 @@ static void set_base(struct plan *p, struct stage_plan *stage)
 					  strcasecmp(stage->base_stage->source->name, name) != 0))
 		stage->base_stage = NULL;
 	stage->base = stage->base_stage != NULL ? BASE_STAGE : BASE_IMAGE;
+	if (stage->base_stage != NULL)
+		stage->platform = stage->base_stage->platform;
 	if (stage->base == BASE_IMAGE) {
 		stage->image = arena_alloc(&p->arena, sizeof(*stage->image));
 		stage->image->written = name;
@@ -302,7 +305,7 @@ static int choose_target(struct plan *p, struct error *err)
 
 /* --- global scope -------------------------------------------------------------------------- */
 
-static const char *build_arg(const struct plan *p, const char *name)
+const char *plan_build_arg(const struct plan *p, const char *name)
 {
 	const char *value = NULL;
 
@@ -312,42 +315,16 @@ static const char *build_arg(const struct plan *p, const char *name)
 	return value;
 }
 
-static void set_platform_args(struct plan *p)
-{
-	const char *os, *arch, *variant;
-	const char *platform;
-
-	platform_host(&os, &arch, &variant);
-	platform = variant != NULL && *variant != '\0'
-			   ? arena_printf(&p->arena, "%s/%s/%s", os, arch, variant)
-			   : arena_printf(&p->arena, "%s/%s", os, arch);
-	const char *const pairs[][2] = {
-		{"PLATFORM", platform}, {"OS", os},
-		{"ARCH", arch},         {"VARIANT", variant != NULL ? variant : ""},
-		{"OSVERSION", ""},
-	};
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		const char *const sides[] = {"BUILD", "TARGET"};
-
-		for (size_t j = 0; j < 2; j++) {
-			const char *name = arena_printf(&p->arena, "%s%s", sides[j], pairs[i][0]);
-			const char *given = build_arg(p, name);
-
-			scope_set(&p->globals, name, given != NULL ? given : pairs[i][1], true);
-		}
-	}
-}
-
 static void set_globals(struct plan *p)
 {
 	size_t count;
 	const struct insn *const *globals = dockerfile_globals(p->file, &count);
 
-	set_platform_args(p);
+	plan_platform_args(p);
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < globals[i]->arg_count; j++) {
 			const struct arg *arg = &globals[i]->args[j];
-			const char *value = build_arg(p, arg->key);
+			const char *value = plan_build_arg(p, arg->key);
 
 			if (value == NULL && arg->word != NULL)
 				value = plan_expand(p, NULL, p->file, arg->word, arg->at);
@@ -407,6 +384,8 @@ static int fill(struct plan *p, struct error *err)
 	if (lint_configure(p, err) < 0 || fail_if_wrong(p, err) < 0)
 		return -1;
 	lint_syntax(p);
+	if (plan_target_platform(p, err) < 0)
+		return -1;
 	set_globals(p);
 	set_epoch(p);
 	init_stages(p);

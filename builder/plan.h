@@ -40,6 +40,7 @@ struct stage_plan {
 	struct base_image *image;
 	struct stage_plan *base_stage;
 	struct context *base_context; /* BASE_SCRATCH with the files of this in it */
+	struct platform platform;     /* of its base; the image's config may say another */
 	struct config config;         /* complete but for layers, history and created */
 	struct scope scope;
 	bool cmd_set; /* by CMD in this stage: ENTRYPOINT then keeps it */
@@ -55,7 +56,8 @@ struct plan {
 	struct arena arena;
 	const struct build_options *options;
 	struct dockerfile *file;
-	const char *display; /* the Dockerfile's name in messages */
+	const char *display;      /* the Dockerfile's name in messages */
+	struct platform platform; /* what is built */
 	struct scope globals;
 	struct stage_plan *stages;
 	size_t stage_count;
@@ -122,8 +124,8 @@ bool plan_flags_supported(struct plan *p, const struct dockerfile *file, const s
 const char *plan_heredoc(struct plan *p, const struct heredoc *h, size_t *length);
 
 /* What --build-context gives a name: 1 with *out; 0 if it gives it nothing; -1 after reporting. */
-int plan_context(struct plan *p, const struct dockerfile *file, const char *name, struct span at,
-		 struct source_root *out);
+int plan_context(struct plan *p, const struct stage_plan *stage, const struct dockerfile *file,
+		 const char *name, struct span at, struct source_root *out);
 
 /* The root that --from of COPY, or from= of a mount, names; false after reporting. */
 bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,
@@ -136,7 +138,18 @@ struct stage_plan *plan_find_stage(struct plan *p, const char *name, int before)
 void plan_need(struct plan *p, struct stage_plan *stage);
 
 /* Base images: from the store, an OCI layout or an archive; loaded once per plan. */
-struct base_image *plan_image(struct plan *p, const char *written, struct error *err);
+struct base_image *plan_image(struct plan *p, const char *written, const struct platform *platform,
+			      struct error *err);
+
+/* The value that --build-arg gives, or NULL. */
+const char *plan_build_arg(const struct plan *p, const char *name);
+
+/* What is built: --platform, else this machine's. */
+int plan_target_platform(struct plan *p, struct error *err);
+/* Sets the ARGs TARGET* and BUILD*. */
+void plan_platform_args(struct plan *p);
+/* FROM --platform, else what is built. */
+void plan_stage_platform(struct plan *p, struct stage_plan *stage);
 
 /* a/b joined and cleaned as an absolute path; b absolute wins. Lexical, in the arena. */
 const char *path_join(struct arena *arena, const char *a, const char *b);

@@ -47,8 +47,8 @@ static const char *image_text(const char *text)
 	return strncmp(text, scheme, sizeof(scheme) - 1) == 0 ? text + sizeof(scheme) - 1 : text;
 }
 
-int plan_context(struct plan *p, const struct dockerfile *file, const char *name, struct span at,
-		 struct source_root *out)
+int plan_context(struct plan *p, const struct stage_plan *stage, const struct dockerfile *file,
+		 const char *name, struct span at, struct source_root *out)
 {
 	const struct build_context *given = NULL;
 	struct error err = ERROR_INIT;
@@ -61,7 +61,7 @@ int plan_context(struct plan *p, const struct dockerfile *file, const char *name
 		return 0;
 	if (context_kind(given->text) == CONTEXT_IMAGE) {
 		out->kind = FROM_IMAGE;
-		out->image = plan_image(p, image_text(given->text), &err);
+		out->image = plan_image(p, image_text(given->text), &stage->platform, &err);
 	} else {
 		out->kind = FROM_CONTEXT;
 		out->context = open_directory(p, given, &err);

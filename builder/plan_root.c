@@ -17,7 +17,7 @@ bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile
 			    "variable expansion is not supported for --from");
 		return false;
 	}
-	named = plan_context(p, file, name, at, out);
+	named = plan_context(p, stage, file, name, at, out);
 	if (named != 0)
 		return named > 0;
 	out->stage = plan_find_stage(p, name, stage->index);
@@ -32,7 +32,7 @@ bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile
 		return false;
 	}
 	out->kind = FROM_IMAGE;
-	out->image = plan_image(p, name, &err);
+	out->image = plan_image(p, name, &stage->platform, &err);
 	if (out->image == NULL) {
 		error_format(&err, text, sizeof(text));
 		plan_report(p, file, DIAG_ERROR, at, err.hint[0] != '\0' ? err.hint : NULL, "%s",

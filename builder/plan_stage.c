@@ -12,7 +12,7 @@ static void start_from_image(struct plan *p, struct stage_plan *stage)
 {
 	struct error err = ERROR_INIT;
 	char text[ERROR_TEXT];
-	struct base_image *image = plan_image(p, stage->image->written, &err);
+	struct base_image *image = plan_image(p, stage->image->written, &stage->platform, &err);
 
 	if (image == NULL) {
 		error_format(&err, text, sizeof(text));
@@ -50,6 +50,13 @@ static void copy_base(struct plan *p, struct stage_plan *stage)
 	};
 }
 
+static void set_platform(struct config *c, const struct platform *p)
+{
+	c->os = arena_strdup(&c->arena, p->os);
+	c->architecture = arena_strdup(&c->arena, p->architecture);
+	c->variant = *p->variant != '\0' ? arena_strdup(&c->arena, p->variant) : NULL;
+}
+
 static void start_stage(struct plan *p, struct stage_plan *stage)
 {
 	struct config *c = &stage->config;
@@ -63,8 +70,8 @@ static void start_stage(struct plan *p, struct stage_plan *stage)
 	} else if (stage->base == BASE_IMAGE) {
 		start_from_image(p, stage);
 	}
-	if (c->architecture == NULL)
-		platform_host(&c->os, &c->architecture, &c->variant);
+	if (c->architecture == NULL || c->os == NULL)
+		set_platform(c, &stage->platform);
 	c->created = NULL;
 	if (config_env(c, "PATH") == NULL) {
 		config_set_env(c, "PATH", default_path);

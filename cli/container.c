@@ -65,9 +65,10 @@ static int open_tree(struct store *s, const struct layer *layer, struct error *e
 
 static int open_trees(struct container *c, const char *image, struct error *err)
 {
+	const struct platform local = platform_local();
 	bool found;
 
-	if (image_resolve(c->store, image, &c->image, err) < 0 ||
+	if (image_resolve_for(c->store, image, &local, &c->image, err) < 0 ||
 	    store_pin(c->store, STORE_BLOBS, &c->image.manifest, &found, err) < 0)
 		return -1;
 	c->trees = xcalloc(c->image.layer_count + 1, sizeof(*c->trees));

@@ -7,7 +7,7 @@ load helpers
 # --check parses every option and the Dockerfile and does nothing else.
 takes() {
 	run -0 varve build --check "$@" "$CTX"
-	same "$output" ""
+	same "$output" "Check complete, no warnings found."
 }
 
 # Usage errors exit with 2 and say the texts after "--".
