@@ -308,11 +308,19 @@ static void apply_word(const struct place *at)
 static void apply_onbuild(const struct place *at)
 {
 	struct config *c = &at->stage->config;
+	auto_(buf) struct buf text = BUF_INIT;
 
 	if (at->insn->child == NULL)
 		return;
+	/* The child image parses this again, so the here-documents must come along. */
+	buf_add_str(&text, at->insn->child->original);
+	for (size_t i = 0; i < at->insn->heredoc_count; i++) {
+		buf_add_char(&text, '\n');
+		buf_add(&text, at->insn->heredocs[i].body, at->insn->heredocs[i].length);
+		buf_add_str(&text, at->insn->heredocs[i].name);
+	}
 	c->onbuild.present = true;
-	strings_add(&c->arena, &c->onbuild, at->insn->child->original);
+	strings_add(&c->arena, &c->onbuild, arena_strdup(&c->arena, text.data));
 }
 
 void plan_config(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,

@@ -31,6 +31,12 @@ bool plan_root(struct plan *p, struct stage_plan *stage, const struct dockerfile
 			    "--from=%s: the stage is this one or a later one", name);
 		return false;
 	}
+	if (strspn(name, "0123456789") == strlen(name)) {
+		plan_report(p, file, DIAG_ERROR, at,
+			    "stages are numbered from 0; only earlier ones can be copied from",
+			    "--from=%s: there is no stage with this number", name);
+		return false;
+	}
 	out->kind = FROM_IMAGE;
 	out->image = plan_image(p, name, &stage->platform, &err);
 	if (out->image == NULL) {

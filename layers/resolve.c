@@ -151,13 +151,15 @@ static size_t distance(const char *a, const char *b, size_t limit)
 	return rows[n % 3][m];
 }
 
-/* The name without its tag; names of refs are canonical. */
+/* The name without its tag and digest; names of refs are canonical. */
 static char *repository_of(const char *name)
 {
-	const char *colon = strrchr(name, ':');
+	size_t length = strcspn(name, "@");
+	const char *colon = memrchr(name, ':', length);
 
-	return colon != NULL && strchr(colon, '/') == NULL ? xstrndup(name, (size_t)(colon - name))
-							   : xstrdup(name);
+	if (colon != NULL && memchr(colon, '/', length - (size_t)(colon - name)) == NULL)
+		length = (size_t)(colon - name);
+	return xstrndup(name, length);
 }
 
 static const char *last_component(const char *repository)
@@ -171,7 +173,8 @@ static bool is_near(const char *wanted, const char *name)
 {
 	auto_free char *a = repository_of(wanted);
 	auto_free char *b = repository_of(name);
-	size_t limit = 1 + strlen(a) / 5;
+	/* Every name of one letter would be near to every other. */
+	size_t limit = strlen(a) < 3 ? 0 : 1 + strlen(a) / 5;
 
 	return distance(wanted, name, limit) <= limit || distance(a, b, limit) <= limit ||
 	       strcmp(last_component(a), last_component(b)) == 0;

@@ -247,7 +247,7 @@ sub config_lines {
 
 sub history_lines {
 	my ($base, $image) = map { $_->{history} // [] } @_;
-	return map { ($_->{empty_layer} ? '- ' : '+ ') . ($_->{created_by} // '') }
+	return map { ($_->{empty_layer} ? '- ' : '+ ') . ($_->{created_by} // '') =~ s/\n/\\n/gr }
 		@$image[@$base .. $#$image];
 }
 
