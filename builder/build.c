@@ -66,6 +66,7 @@ static void release(struct build *b)
 		cleanup_fd(&e->lock);
 		record_release(&e->inputs);
 		buf_release(&e->list);
+		free(e->fetched);
 		outcome_release(&e->outcome);
 	}
 	free(b->steps);

@@ -6,7 +6,7 @@
 #ifndef BUILDER_COPIER_H
 #define BUILDER_COPIER_H
 
-#include "builder/plan.h"
+#include "builder/copy.h"
 #include "builder/rootpath.h"
 #include "builder/walk.h"
 
@@ -42,6 +42,10 @@ int copier_extract(struct copier *c, int archive, struct error *err);
 /* Copies one matched path of a tree to the destination; `written` is for messages. */
 int copier_copy(struct copier *c, const struct walk_options *tree, const char *path,
 		const char *written, struct error *err);
+
+/* ADD of the remote source i; copy_remote.c. */
+int copy_remote(struct copier *c, const struct copy_options *o, size_t i,
+		const struct ignore *exclude, struct error *err);
 
 /* Is the attribute copied with its file? */
 bool copy_takes_xattr(const char *name);

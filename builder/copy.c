@@ -178,9 +178,14 @@ static int copy_all(struct copier *c, const struct copy_options *o, struct error
 	for (size_t i = 0; i < spec->file_count; i++)
 		if (write_inline(c, &spec->files[i], err) < 0)
 			return error_add(err, "writing %s", spec->files[i].name);
-	for (size_t i = 0; i < spec->source_count; i++)
-		if (copy_source(c, &tree, &spec->sources[i], err) < 0)
+	for (size_t i = 0; i < spec->source_count; i++) {
+		const struct copy_source *source = &spec->sources[i];
+		int status = source->kind == SOURCE_PATH ? copy_source(c, &tree, source, err)
+							 : copy_remote(c, o, i, exclude, err);
+
+		if (status < 0)
 			return -1;
+	}
 	return 0;
 }
 

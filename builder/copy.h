@@ -12,16 +12,24 @@ struct copy_options {
 	const struct copy_spec *spec;
 	int source;                  /* root of the context, stage or image; -1 without sources */
 	const struct ignore *ignore; /* of the context; or NULL */
-	int target;                  /* the step's merged root */
-	const struct stack *below;   /* the image's root, for --chown names */
+	/* For remote sources: */
+	struct store *store;
+	const struct fetch_options *fetch;
+	const struct fetched *fetched; /* one a source, from copy_resolve() */
+	int target;                    /* the step's merged root */
+	const struct stack *below;     /* the image's root, for --chown names */
 	bool *foreign; /* copy_list: set if a file is not owned by 0:0; NULL: of no interest */
 };
+
+/* Finds out what the remote sources are at the moment, and loads the URLs into the store. out has
+   room for spec->source_count; only spec, store and fetch are used. Blocks: run it in a job. */
+int copy_resolve(const struct copy_options *o, struct fetched *out, struct error *err);
 
 /* Copies everything. Blocks: run it in a job. */
 int copy_run(const struct copy_options *o, struct error *err);
 
 /* What the copy depends on, one line a file with its content digest: the input of the step's key,
-   and what a miss is explained with. Only spec, source and ignore are used. */
+   and what a miss is explained with. Only spec, source, ignore and fetched are used. */
 int copy_list(const struct copy_options *o, struct buf *out, struct error *err);
 
 /* --exclude as a list, for the walks of both; *out is NULL without any. The caller frees it. */

@@ -173,6 +173,21 @@ static int list_match(struct lister *l, const struct walk_options *tree, const c
 	return status < 0 ? error_add(err, "%s", written) : 0;
 }
 
+static void list_remote(struct lister *l, const struct copy_source *source, const struct fetched *f)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	buf_add_str(l->out, source->kind == SOURCE_GIT ? "git " : "http ");
+	add_quoted(l->out, source->path);
+	if (source->kind == SOURCE_GIT) {
+		buf_printf(l->out, " %s\n", f->commit);
+		return;
+	}
+	buf_printf(l->out, " %s %lld ", digest_text(&f->content, text), (long long)f->mtime);
+	add_quoted(l->out, f->name);
+	buf_add_char(l->out, '\n');
+}
+
 static int list_source(struct lister *l, const struct walk_options *tree,
 		       const struct copy_source *source, struct error *err)
 {
@@ -201,8 +216,12 @@ int copy_list(const struct copy_options *o, struct buf *out, struct error *err)
 
 	tree.exclude = exclude;
 	l.chunk = xmalloc(READ_CHUNK);
-	for (size_t i = 0; status == 0 && i < o->spec->source_count; i++)
-		status = list_source(&l, &tree, &o->spec->sources[i], err);
+	for (size_t i = 0; status == 0 && i < o->spec->source_count; i++) {
+		if (o->spec->sources[i].kind == SOURCE_PATH)
+			status = list_source(&l, &tree, &o->spec->sources[i], err);
+		else
+			list_remote(&l, &o->spec->sources[i], &o->fetched[i]);
+	}
 	free(l.chunk);
 	return status;
 }

@@ -51,9 +51,10 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 	auto_(buf) struct buf list = BUF_INIT;
 	auto_free struct digest *from = NULL;
 	const struct source_root *root;
+	struct step_found found = {.fetched = NULL};
 	struct digest parent, list_digest, key;
 	size_t from_count = 0;
-	bool listed = step_has_list(s), foreign = false;
+	bool listed = step_has_list(s);
 	bool known = parent_id(f, s, &parent);
 	struct error missing = ERROR_INIT;
 
@@ -68,7 +69,10 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 			key_of_base(root->image, &from[from_count++]);
 	}
 	if (listed) {
-		if (step_list(s, &list, &foreign, err) < 0)
+		/* A plan asks nobody: what a server has now is not known. */
+		if (step_is_remote(s))
+			return 0;
+		if (step_list(p, s, &list, &found, err) < 0)
 			return error_add(err, "%s: %s", s->place, insn_name(s->insn->kind));
 		digest_of(list.data, list.length, &list_digest);
 	}

@@ -26,15 +26,32 @@ bool step_has_list(const struct step *s)
 	return false;
 }
 
-static int list_copy(const struct copy_spec *spec, struct buf *out, bool *foreign,
-		     struct error *err)
+bool step_is_remote(const struct step *s)
 {
+	for (size_t i = 0; s->kind == STEP_COPY && i < s->copy.source_count; i++)
+		if (s->copy.sources[i].kind != SOURCE_PATH)
+			return true;
+	return false;
+}
+
+static int list_copy(const struct plan *p, const struct copy_spec *spec, bool remote,
+		     struct buf *out, struct step_found *found, struct error *err)
+{
+	auto_free struct fetched *fetched =
+		remote ? xcalloc(spec->source_count, sizeof(*fetched)) : NULL;
 	const struct copy_options options = {.spec = spec,
 					     .source = spec->from.context->fd,
 					     .ignore = spec->from.context->ignore,
-					     .foreign = foreign};
+					     .store = p->options->store,
+					     .fetch = &p->options->fetch,
+					     .fetched = fetched,
+					     .foreign = &found->foreign};
 
-	return copy_list(&options, out, err);
+	if ((remote && copy_resolve(&options, fetched, err) < 0) ||
+	    copy_list(&options, out, err) < 0)
+		return -1;
+	found->fetched = steal(fetched);
+	return 0;
 }
 
 void mount_copy_init(struct mount_copy *c, const struct run_mount *m, const char *dest)
@@ -53,10 +70,11 @@ void mount_copy_init(struct mount_copy *c, const struct run_mount *m, const char
 		.from = m->from, .sources = &c->source, .source_count = 1, .dest = dest};
 }
 
-int step_list(const struct step *s, struct buf *out, bool *foreign, struct error *err)
+int step_list(const struct plan *p, const struct step *s, struct buf *out, struct step_found *found,
+	      struct error *err)
 {
 	if (s->kind == STEP_COPY)
-		return list_copy(&s->copy, out, foreign, err);
+		return list_copy(p, &s->copy, step_is_remote(s), out, found, err);
 	for (size_t i = 0; i < s->run.mount_count; i++) {
 		const struct run_mount *m = &s->run.mounts[i];
 		struct mount_copy copy;
@@ -65,7 +83,7 @@ int step_list(const struct step *s, struct buf *out, bool *foreign, struct error
 		if (!m->has_from || m->from.kind != FROM_CONTEXT)
 			continue;
 		mount_copy_init(&copy, m, "/");
-		status = list_copy(&copy.spec, out, foreign, err);
+		status = list_copy(p, &copy.spec, false, out, found, err);
 		free(copy.pattern);
 		if (status < 0)
 			return error_add(err, "--mount target=%s", m->target);

@@ -13,10 +13,19 @@ const struct source_root *step_root(const struct step *s, size_t i);
 /* Does it read anything whose state has to be looked at before its key is known? */
 bool step_has_list(const struct step *s);
 
+/* Is any of it elsewhere, so that it takes the network to look at it? */
+bool step_is_remote(const struct step *s);
+
+/* What looking at it brought to light. */
+struct step_found {
+	bool foreign;            /* a file of a context does not belong to 0:0, as its copy will */
+	struct fetched *fetched; /* of a COPY with remote sources: one a source; the caller's */
+};
+
 /* Appends one line a file, as copy_list() does: the input of the step's key, and what a miss is
-   explained with. *foreign is set if a file of a context does not belong to 0:0, as its copy will.
-   Blocks; run it in a job. */
-int step_list(const struct step *s, struct buf *out, bool *foreign, struct error *err);
+   explained with. Remote sources are asked and URLs loaded. Blocks; run it in a job. */
+int step_list(const struct plan *p, const struct step *s, struct buf *out, struct step_found *found,
+	      struct error *err);
 
 /* What a mount shows, as a copy: for listing it, and for making a copy of it. c must stay where it
    is; c->pattern is freed by the caller. */

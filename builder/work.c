@@ -94,6 +94,14 @@ static int source_root(const struct root_work *w, struct error *err)
 	return spec.count > 0 ? overlay_mount(&spec, err) : reopen_dir(w->work, err);
 }
 
+static bool has_paths(const struct copy_spec *spec)
+{
+	for (size_t i = 0; i < spec->source_count; i++)
+		if (spec->sources[i].kind == SOURCE_PATH)
+			return true;
+	return false;
+}
+
 static int copy_work(void *arg, struct buf *result, struct error *err)
 {
 	const struct root_work *w = arg;
@@ -105,6 +113,9 @@ static int copy_work(void *arg, struct buf *result, struct error *err)
 	struct copy_options options = {
 		.spec = spec,
 		.ignore = spec->from.kind == FROM_CONTEXT ? spec->from.context->ignore : NULL,
+		.store = b->store,
+		.fetch = &b->options->fetch,
+		.fetched = w->e->fetched,
 		.target = target,
 		.below = &below,
 	};
@@ -112,7 +123,7 @@ static int copy_work(void *arg, struct buf *result, struct error *err)
 	(void)result;
 	if (target < 0)
 		return -1;
-	if (spec->source_count > 0) {
+	if (has_paths(spec)) {
 		source = source_root(w, err);
 		if (source < 0)
 			return -1;
@@ -179,10 +190,12 @@ int start_workdir(struct execution *e, const struct lowers *below, struct error 
 
 /* --- listing the files of a COPY ------------------------------------------------------------ */
 
-/* What a list job returns; the text follows if a miss is to be explained. */
+/* What a list job returns. What remote sources are follows, and the text if a miss is to be
+   explained. */
 struct list_result {
 	struct digest digest;
 	bool foreign;
+	size_t fetched_size;
 };
 
 static int list_work(void *arg, struct buf *result, struct error *err)
@@ -191,11 +204,19 @@ static int list_work(void *arg, struct buf *result, struct error *err)
 	struct build *b = e->build;
 	auto_(buf) struct buf text = BUF_INIT;
 	struct list_result l = {.foreign = false};
+	struct step_found found = {.fetched = NULL};
+	auto_free struct fetched *fetched = NULL;
 
-	if (step_list(e->step, &text, &l.foreign, err) < 0)
+	if (step_list(b->plan, e->step, &text, &found, err) < 0)
 		return -1;
+	fetched = found.fetched;
+	l.foreign = found.foreign;
+	if (fetched != NULL)
+		l.fetched_size = e->step->copy.source_count * sizeof(*fetched);
 	digest_of(text.data, text.length, &l.digest);
 	buf_add(result, &l, sizeof(l));
+	if (fetched != NULL)
+		buf_add(result, fetched, l.fetched_size);
 	if (b->options->explain)
 		buf_add(result, text.data, text.length);
 	/* Kept from the first build on, so that a later one can say what changed. */
@@ -215,6 +236,7 @@ static void list_done(void *user, const struct buf *result, const struct error *
 {
 	struct execution *e = user;
 	struct list_result l;
+	const char *at;
 
 	e->job = NULL;
 	e->build->listing--;
@@ -226,7 +248,13 @@ static void list_done(void *user, const struct buf *result, const struct error *
 	memcpy(&l, result->data, sizeof(l));
 	e->list_digest = l.digest;
 	e->foreign = l.foreign;
-	buf_add(&e->list, result->data + sizeof(l), result->length - sizeof(l));
+	at = result->data + sizeof(l);
+	if (l.fetched_size > 0) {
+		e->fetched = xmalloc(l.fetched_size);
+		memcpy(e->fetched, at, l.fetched_size);
+	}
+	at += l.fetched_size;
+	buf_add(&e->list, at, result->length - sizeof(l) - l.fetched_size);
 }
 
 int start_list(struct execution *e, struct error *err)

@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# ADD of URLs, git repositories and archives.
+
+load helpers
+
+teardown() {
+	stop
+	varve_teardown
+}
+
+stop() {
+	[ -z "${SERVER-}" ] || { kill "$SERVER" && wait "$SERVER" || true; }
+	SERVER=
+}
+
+# Serves $T/www at $URL; below /named/ everything has a name in its header.
+serve() {
+	need lighttpd
+	local port tries
+	mkdir -p "$T/www"
+	for tries in 1 2 3 4 5 6 7 8 9 10; do
+		port=$((20000 + RANDOM % 40000))
+		cat >"$T/lighttpd.conf" <<-X
+		server.modules = ("mod_setenv")
+		server.document-root = "$T/www"
+		server.bind = "127.0.0.1"
+		server.port = $port
+		server.stat-cache-engine = "disable"
+		server.errorlog = "$T/errors"
+		index-file.names = ("index.html")
+		mimetype.assign = ("" => "application/octet-stream")
+		\$HTTP["url"] =~ "/named/" {
+			setenv.add-response-header = (
+				"Content-Disposition" => "attachment; filename=\"from-header\"")
+		}
+		X
+		lighttpd -D -f "$T/lighttpd.conf" &
+		SERVER=$!
+		URL=http://127.0.0.1:$port
+		while alive "/proc/$SERVER"; do
+			if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+				return 0
+			fi
+		done
+		wait "$SERVER" || true
+	done
+	SERVER=
+	echo "no server: $(cat "$T/errors")" >&2
+	return 1
+}
+
+# Builds the Dockerfile from standard input on "base" and leaves the tree in $T/root.
+added() {
+	[ -d "$VARVE_ROOT" ] || base
+	{ echo "FROM base"; cat; } | dockerfile
+	build
+	rm -rf "$T/root"
+	flatten t "$T/root"
+}
+
+@test "a URL: name, mode, owner and time" {
+	serve
+	echo text >"$T/www/file" && touch -d @1000000000 "$T/www/file"
+	mkdir -p "$T/www/dir/named" && echo index >"$T/www/dir/index.html"
+	echo index >"$T/www/dir/named/index.html"
+	added <<-X
+	RUN mkdir /there
+	ADD $URL/file /name
+	ADD $URL/file?a=b#c /new/
+	ADD $URL/file /there
+	ADD --chmod=755 --chown=7:8 $URL/file /own/file
+	ADD $URL/dir/named/ /named/
+	ADD $URL/dir/ /index
+	ARG U=$URL
+	ADD \$U/file \$U/dir/named/ /two/
+	WORKDIR /w
+	ADD $URL/file .
+	X
+	for path in name new/file there/file own/file two/file w/file; do
+		same "$(cat "$T/root/$path")" text
+		same "$(stat -c %Y "$T/root/$path")" 1000000000
+	done
+	same "$(meta "$T/root/name")" "600 0:0"
+	same "$(meta "$T/root/own/file")" "755 7:8"
+	same "$(meta "$T/root/own")" "755 7:8"
+	same "$(cat "$T/root/named/from-header" "$T/root/two/from-header")" "index
+index"
+	same "$(cat "$T/root/index")" index
+	printf 'FROM base\nADD %s/dir/ /x/\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2 "has no file name" "give the file a name"
+	printf 'FROM base\nRUN mkdir /x\nADD %s/dir/ /x\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:3 "has no file name"
+	printf 'FROM base\nADD %s/missing /x\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2 "$URL/missing" 404
+	printf 'FROM base\nCOPY %s/file /x\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2 "COPY takes files only" "ADD takes URLs"
+}
+
+@test "a URL works without a context, beside files of one and here-documents" {
+	serve
+	echo text >"$T/www/file" && echo local >"$CTX/local"
+	base
+	run varve build -t t - <<<"FROM base
+ADD $URL/file /file"
+	same "$status" 0
+	flatten t "$T/root"
+	same "$(cat "$T/root/file")" text
+	added <<-X
+	ADD $URL/file local <<here /d/
+	doc
+	here
+	X
+	same "$(cat "$T/root/d/file" "$T/root/d/local" "$T/root/d/here")" "text
+local
+doc"
+}
+
+@test "a URL is a hit as long as it gives the same, and asked for each time" {
+	serve
+	echo one >"$T/www/file" && touch -d @1000000000 "$T/www/file"
+	base
+	printf 'FROM base\nADD %s/file /file\n' "$URL" | dockerfile
+	build && says_not CACHED
+	id=$(image_id t)
+	build && says CACHED
+	same "$(image_id t)" "$id"
+	echo two >"$T/www/file"
+	build && says_not CACHED
+	flatten t "$T/root"
+	same "$(cat "$T/root/file")" two
+	rm "$T/www/file"
+	build_fails -- Dockerfile:2 404
+}
+
+@test "--checksum of a URL" {
+	serve
+	echo text >"$T/www/file"
+	base
+	sum=sha256:$(sha256sum <"$T/www/file" | cut -d ' ' -f 1)
+	printf 'FROM base\nARG S=%s\nADD --checksum=$S %s/file /file\n' "$sum" "$URL" | dockerfile
+	build
+	other=${sum%?????}00000
+	printf 'FROM base\nADD --checksum=%s %s/file /file\n' "$other" "$URL" | dockerfile
+	build_fails -- Dockerfile:2 "$other" "$sum"
+	for flag in sha256:12 md5:00 "${sum^^}" "${sum#sha256:}"; do
+		printf 'FROM base\nADD --checksum=%s %s/file /file\n' "$flag" "$URL" | dockerfile
+		build_fails -- Dockerfile:2: "$flag is no checksum" "64 hex digits"
+	done
+	: >"$CTX/f"
+	for sources in "$URL/file $URL/file" "f" "f $URL/file"; do
+		printf 'FROM base\nADD --checksum=%s %s /d/\n' "$sum" "$sources" | dockerfile
+		build_fails -- Dockerfile:2: "exactly one source"
+	done
+	printf 'FROM base\nADD --keep-git-dir %s/file /d/\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2: "needs a git repository"
+	# What has the checksum is in the store, so nobody is asked.
+	stop
+	printf 'FROM base\nADD --checksum=%s %s/file /file\n' "$sum" "$URL" | dockerfile
+	build --no-cache
+	printf 'FROM base\nADD %s/file /file\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2 "$URL/file"
+}
+
+@test "an archive from a URL is extracted only with --unpack, a local one unless it is off" {
+	serve
+	mkdir -p "$T/a/d" && echo in >"$T/a/d/f" && chmod 640 "$T/a/d/f"
+	tar -C "$T/a" --owner=11 --group=12 -czf "$T/www/a.tgz" d && cp "$T/www/a.tgz" "$CTX/a.tgz"
+	echo no archive >"$T/www/b.tgz"
+	added <<-X
+	ADD $URL/a.tgz /whole/
+	ADD --unpack=true $URL/a.tgz /out/
+	ADD --unpack --chown=1:2 $URL/a.tgz /owned/
+	ADD --unpack $URL/b.tgz /plain/
+	ADD a.tgz /local/
+	ADD --unpack=false a.tgz /kept/
+	X
+	cmp "$T/www/a.tgz" "$T/root/whole/a.tgz"
+	cmp "$T/www/a.tgz" "$T/root/kept/a.tgz"
+	same "$(meta "$T/root/whole/a.tgz")" "600 0:0"
+	for dir in out local; do
+		same "$(cat "$T/root/$dir/d/f")" in
+		same "$(meta "$T/root/$dir/d/f")" "640 11:12"
+	done
+	same "$(meta "$T/root/owned/d/f")" "640 1:2"
+	same "$(cat "$T/root/plain/b.tgz")" "no archive"
+}
+
+@test "a password in a URL reaches neither the history nor the key" {
+	serve
+	echo text >"$T/www/file"
+	base
+	printf 'FROM base\nADD %s/file /file\n' "${URL/127/user:canary@127}" | dockerfile
+	build
+	config t '.history[].created_by' >"$T/history"
+	grep -qF "ADD $URL/file /file" "$T/history"
+	! grep -rq canary "$T/history" "$VARVE_ROOT/blobs"
+}
