@@ -196,3 +196,89 @@ doc"
 	grep -qF "ADD $URL/file /file" "$T/history"
 	! grep -rq canary "$T/history" "$VARVE_ROOT/blobs"
 }
+
+# A repository below $T/www, served as plain files: a tag v1, branches main and next.
+repository() {
+	need git
+	local work=$T/work
+	git init -q -b main "$work"
+	git -C "$work" config user.email t@example.org
+	git -C "$work" config user.name t
+	mkdir -p "$work/sub/in" && echo one >"$work/file" && echo s >"$work/sub/in/s"
+	printf '#!/bin/sh\n' >"$work/run" && chmod 755 "$work/run" && ln -s file "$work/link"
+	echo file >"$work/.dockerignore"
+	git -C "$work" add . && git -C "$work" commit -qm one && git -C "$work" tag v1
+	echo two >"$work/file" && git -C "$work" commit -qam two
+	git -C "$work" checkout -qb next && echo next >"$work/file" && git -C "$work" commit -qam next
+	git clone -q --bare "$work" "$T/www/r.git"
+	git -C "$T/www/r.git" update-server-info
+	COMMIT=$(git -C "$work" rev-parse v1)
+}
+
+@test "a git repository: the default branch, a branch, a tag, a commit, a directory of it" {
+	serve
+	repository
+	git -C "$T/www/r.git" symbolic-ref HEAD refs/heads/main
+	added <<-X
+	ADD $URL/r.git /head
+	ADD $URL/r.git#next /next/
+	ADD $URL/r.git#v1 /v1
+	ADD $URL/r.git#$COMMIT /commit
+	ADD $URL/r.git#v1:sub /sub
+	ADD $URL/r.git?tag=v1&subdir=sub/in /query/
+	ADD --chown=5:6 --chmod=700 $URL/r.git#v1 /own
+	ADD --exclude=sub --exclude=**/run --exclude=.* $URL/r.git#v1 /some
+	ADD --keep-git-dir $URL/r.git#v1 /kept
+	X
+	same "$(cat "$T/root/head/file")" two
+	same "$(cat "$T/root/next/file")" next
+	same "$(cat "$T/root/v1/file" "$T/root/commit/file")" "one
+one"
+	same "$(meta "$T/root/v1/file")" "644 0:0"
+	same "$(meta "$T/root/v1/run")" "755 0:0"
+	same "$(meta "$T/root/v1/sub")" "755 0:0"
+	same "$(readlink "$T/root/v1/link")" file
+	[ ! -e "$T/root/v1/.git" ] && [ -f "$T/root/v1/.dockerignore" ]
+	same "$(cat "$T/root/sub/in/s" "$T/root/query/s")" "s
+s"
+	same "$(meta "$T/root/own/run")" "700 5:6"
+	same "$(ls -A "$T/root/some" | tr '\n' ' ')" "file link "
+	same "$(git -C "$T/root/kept" -c safe.directory='*' rev-parse HEAD)" "$COMMIT"
+}
+
+@test "a git repository is a hit until its branch moves" {
+	serve
+	repository
+	base
+	printf 'FROM base\nADD %s/r.git#main /r\n' "$URL" | dockerfile
+	build && says_not CACHED
+	build && says CACHED
+	echo three >"$T/work/file"
+	git -C "$T/work" checkout -q main 2>/dev/null || git -C "$T/work" checkout -qf main
+	echo three >"$T/work/file" && git -C "$T/work" commit -qam three
+	git -C "$T/work" push -q "$T/www/r.git" main && git -C "$T/www/r.git" update-server-info
+	build && says_not CACHED
+	flatten t "$T/root"
+	same "$(cat "$T/root/r/file")" three
+}
+
+@test "a git repository: --checksum and mistakes" {
+	serve
+	repository
+	base
+	printf 'FROM base\nADD --checksum=%s %s/r.git#v1 /r\n' "${COMMIT:0:10}" "$URL" | dockerfile
+	build
+	printf 'FROM base\nADD --checksum=%s %s/r.git#next /r\n' "$COMMIT" "$URL" | dockerfile
+	build_fails -- Dockerfile:2 "$COMMIT"
+	printf 'FROM base\nADD --checksum=sha256:%064d %s/r.git#v1 /r\n' 0 "$URL" | dockerfile
+	build_fails -- Dockerfile:2: "is no commit" "hex digits"
+	printf 'FROM base\nADD --checksum=%s %s/r.git?checksum=0123456789 /r\n' "$COMMIT" "$URL" |
+		dockerfile
+	build_fails -- Dockerfile:2: "but the source says 0123456789"
+	printf 'FROM base\nADD %s/r.git?colour=red /r\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2: colour
+	printf 'FROM base\nADD %s/r.git#gone /r\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2 gone
+	printf 'FROM base\nCOPY %s/r.git /r\n' "$URL" | dockerfile
+	build_fails -- Dockerfile:2: "COPY takes files only"
+}
