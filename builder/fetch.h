@@ -25,6 +25,7 @@ struct fetch_options {
 	const struct build_secret *secrets;
 	size_t secret_count;
 	const char *ssh_socket; /* agent for git over ssh; NULL: none */
+	bool keep_git_dir;      /* of git contexts: BUILDKIT_CONTEXT_KEEP_GIT_DIR */
 };
 
 enum { FETCHED_NAME = 256 };

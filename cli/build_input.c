@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/build_input.h"
 
+#include "builder/context.h"
 #include "common/arena.h"
 #include "common/fd.h"
 #include "parser/dockerfile.h"
@@ -19,16 +20,9 @@ void build_input_release(struct build_input *in)
 
 static int read_stdin(struct build_input *in, struct error *err)
 {
-	static const size_t ustar_magic = 257;
-
 	in->name = xstrdup("Dockerfile");
 	if (read_all(STDIN_FILENO, DOCKERFILE_MAX_BYTES, &in->text, err) < 0)
 		return error_add(err, "standard input");
-	if (in->text.length > ustar_magic + 5 &&
-	    memcmp(in->text.data + ustar_magic, "ustar", 5) == 0) {
-		error_set(err, ERROR_USAGE, "standard input is a tar, not a Dockerfile");
-		return error_hint(err, "unpack it and name the directory as the context");
-	}
 	return 0;
 }
 
@@ -46,42 +40,54 @@ static char *path_in_context(const char *context, const char *file)
 	return xstrdup(whole_file + length + 1);
 }
 
-static int read_dockerfile(struct build_input *in, const char *path, struct error *err)
+static int read_dockerfile(struct build_input *in, int fd, const char *path, struct error *err)
 {
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0) {
-		error_sys(err, "%s", path);
+	if (fd < 0)
 		return err->code == ERROR_NOT_FOUND
 			       ? error_hint(err, "-f FILE names another Dockerfile")
 			       : -1;
-	}
 	if (read_all(fd, DOCKERFILE_MAX_BYTES, &in->text, err) < 0)
 		return error_add(err, "%s", path);
 	in->name = xstrdup(path);
 	return 0;
 }
 
-int build_input_open(struct build_input *in, const char *context, const char *file,
-		     struct error *err)
+/* -f URL */
+static int fetch_dockerfile(struct build_input *in, struct store *s,
+			    const struct fetch_options *fetch, const char *url, struct error *err)
+{
+	int directory = -1;
+
+	if (context_open(s, AT_FDCWD, url, fetch, &directory, &in->text, err) < 0)
+		return -1;
+	if (directory >= 0) {
+		close(directory);
+		return error_set(err, ERROR_USAGE, "--file names an archive, not a Dockerfile");
+	}
+	in->name = xstrdup("Dockerfile");
+	return 0;
+}
+
+/* --- a directory --------------------------------------------------------------------------- */
+
+static int open_directory(struct build_input *in, const char *context, struct error *err)
+{
+	in->context = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (in->context >= 0)
+		return 0;
+	error_sys(err, "context %s", context);
+	if (err->code == ERROR_NOT_FOUND && strncmp(context, "github.com/", 11) == 0)
+		return error_hint(err, "a git repository is named by a URL: https://%s%s", context,
+				  strstr(context, ".git") != NULL ? "" : ".git");
+	return -1;
+}
+
+static int read_beside(struct build_input *in, const char *context, const char *file,
+		       struct error *err)
 {
 	auto_free char *fallback = NULL;
-	bool only_file = strcmp(context, "-") == 0;
+	auto_fd int fd = -1;
 
-	in->host_root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (in->host_root < 0)
-		return error_sys(err, "/");
-	if (only_file && file != NULL)
-		return error_set(err, ERROR_USAGE,
-				 "the context - reads the Dockerfile from standard input, so "
-				 "--file has no meaning");
-	if (!only_file) {
-		in->context = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (in->context < 0)
-			return error_sys(err, "context %s", context);
-	}
-	if (only_file || (file != NULL && strcmp(file, "-") == 0))
-		return read_stdin(in, err);
 	if (file == NULL) {
 		size_t length = strlen(context);
 
@@ -92,5 +98,69 @@ int build_input_open(struct build_input *in, const char *context, const char *fi
 		file = fallback;
 	}
 	in->in_context = path_in_context(context, file);
-	return read_dockerfile(in, file, err);
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		error_sys(err, "%s", file);
+	return read_dockerfile(in, fd, file, err);
+}
+
+/* --- what had to be fetched ---------------------------------------------------------------- */
+
+/* A name that leads out of what was fetched, also by a symlink in it, is an error. */
+static int read_beneath(struct build_input *in, const char *file, struct error *err)
+{
+	auto_fd int fd = -1;
+
+	file = file != NULL ? file : "Dockerfile";
+	while (*file == '/')
+		file++;
+	fd = open_beneath(in->context, file, O_RDONLY | O_NONBLOCK, 0, err);
+	if (fd < 0)
+		error_add(err, "in the context");
+	in->in_context = xstrdup(file);
+	return read_dockerfile(in, fd, file, err);
+}
+
+static int open_fetched(struct build_input *in, struct store *s, const struct fetch_options *fetch,
+			const char *context, const char *file, struct error *err)
+{
+	struct fetch_options own = *fetch;
+
+	in->is_git = context_kind(context) == CONTEXT_GIT;
+	/* Who names a repository on the command line may use his own keys for it. */
+	if (own.ssh_socket == NULL)
+		own.ssh_socket = getenv("SSH_AUTH_SOCK");
+	if (context_open(s, AT_FDCWD, context, &own, &in->context, &in->text, err) < 0)
+		return error_add(err, "context");
+	if (in->context >= 0)
+		return 0;
+	if (file != NULL)
+		return error_set(err, ERROR_USAGE,
+				 "the context is a Dockerfile itself, so --file has no meaning");
+	in->name = xstrdup("Dockerfile");
+	return 0;
+}
+
+int build_input_open(struct build_input *in, struct store *s, const struct fetch_options *fetch,
+		     const char *context, const char *file, struct error *err)
+{
+	bool local = context_kind(context) == CONTEXT_DIRECTORY;
+	bool from_stdin = file != NULL && strcmp(file, "-") == 0;
+
+	in->host_root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (in->host_root < 0)
+		return error_sys(err, "/");
+	if (from_stdin && strcmp(context, "-") == 0)
+		return error_set(err, ERROR_USAGE,
+				 "standard input cannot be both the context and the Dockerfile");
+	if ((local ? open_directory(in, context, err)
+		   : open_fetched(in, s, fetch, context, file, err)) < 0)
+		return -1;
+	if (in->context < 0)
+		return 0;
+	if (from_stdin)
+		return read_stdin(in, err);
+	if (file != NULL && context_kind(file) == CONTEXT_HTTP)
+		return fetch_dockerfile(in, s, fetch, file, err);
+	return local ? read_beside(in, context, file, err) : read_beneath(in, file, err);
 }

@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/signalfd.h>
 
 static const char *const progress_names[] = {"auto", "tty", "plain", "json", "quiet", NULL};
@@ -26,7 +27,7 @@ static const char *const network_names[] = {"default", "none", "host", NULL};
 static const struct option_spec options[] = {
 	{'t', "tag", OPTION_LIST, VALUE(tags), "NAME", "name the image; may be repeated", NULL},
 	{'f', "file", OPTION_STRING, VALUE(file), "FILE",
-	 "the Dockerfile; default CONTEXT/Dockerfile, - is standard input", NULL},
+	 "the Dockerfile; default CONTEXT/Dockerfile, - is standard input, or a URL", NULL},
 	{0, "build-arg", OPTION_LIST, VALUE(args), "NAME[=VALUE]",
 	 "set an ARG; without =VALUE from the environment", NULL},
 	{0, "build-context", OPTION_LIST, VALUE(contexts), "NAME=PLACE",
@@ -254,6 +255,16 @@ static int answer(struct cli *cli, const struct session *s, const struct build_c
 	return call_outline(call, plan, cli->out);
 }
 
+/* The build argument by which BuildKit is told to keep .git of a git context. */
+static bool keeps_git_dir(const struct build_options *o)
+{
+	for (size_t i = 0; i < o->arg_count; i++)
+		if (strcmp(o->args[i].name, "BUILDKIT_CONTEXT_KEEP_GIT_DIR") == 0)
+			return strcmp(o->args[i].value, "1") == 0 ||
+			       strcasecmp(o->args[i].value, "true") == 0;
+	return false;
+}
+
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
 {
 	const struct build_values *v = values;
@@ -268,7 +279,9 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	    build_settings_fill(&s.settings, v, err) < 0)
 		return -1;
 	o->store = cli_store(cli, err);
-	if (o->store == NULL || build_input_open(&s.input, argv[0], v->file, err) < 0)
+	o->fetch.keep_git_dir = keeps_git_dir(o);
+	if (o->store == NULL ||
+	    build_input_open(&s.input, o->store, &o->fetch, argv[0], v->file, err) < 0)
 		return -1;
 	s.file = dockerfile_parse(s.input.name, s.input.text.data, s.input.text.length, err);
 	if (s.file == NULL)
@@ -277,6 +290,7 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	o->no_build = call.method != CALL_BUILD;
 	o->all_stages = call.method == CALL_CHECK && o->target == NULL;
 	o->context = s.input.context;
+	o->context_is_git = s.input.is_git;
 	o->dockerfile_in_context = s.input.in_context;
 	o->host_root = s.input.host_root;
 	o->host_cwd = AT_FDCWD;
