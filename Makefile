@@ -3,7 +3,7 @@
 # make deps       install what building and testing need (Debian, Fedora, Alpine)
 # make demo       install, build, and show varve at work
 # make check      install, build, and run every test
-# make bench      measure against the bare floor and buildah
+# make bench      measure against the bare floor, buildah and docker; W=run,warm for some workloads
 # make lint       format check, clang-tidy, cppcheck, shellcheck, gcc -fanalyzer
 # make torture    the tests with many more trials, long fuzzing
 # make format fuzz install dist clean
@@ -168,9 +168,6 @@ format:
 
 demo-now: all
 	@VARVE=$(abspath $(O))/varve sh examples/demo.sh $(O)/demo
-
-bench-now: all $(O)/bench/floor $(O)/bench/peak
-	@VARVE=$(abspath $(O))/varve bash bench/bench.sh $(O)
 
 # --- installing and packaging -----------------------------------------------------------------
 install: all

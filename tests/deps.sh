@@ -22,7 +22,7 @@ packages() {
 		busybox-static mmdebstrap uidmap attr libcap2-bin e2fsprogs util-linux strace \
 		tar gzip bzip2 xz-utils zstd lighttpd openssh-server openssl ;;
 	apt:lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
-	apt:bench) echo bash buildah crun runc zstd busybox-static ;;
+	apt:bench) echo bash buildah crun runc docker.io containerd zstd isal openssl mmdebstrap busybox-static ;;
 	dnf:build) echo gcc make pkgconf-pkg-config flex bison libarchive-devel libzstd-devel \
 		openssl-devel libcurl-devel zlib-devel cjson-devel uthash-devel libcap-devel \
 		libseccomp-devel ;;
@@ -31,7 +31,7 @@ packages() {
 		crun runc busybox mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
 		tar gzip bzip2 xz zstd lighttpd git-daemon openssh-server openssl ;;
 	dnf:lint) echo clang clang-tools-extra cppcheck ShellCheck ;;
-	dnf:bench) echo bash buildah crun zstd busybox ;;
+	dnf:bench) echo bash buildah crun runc moby-engine zstd openssl mmdebstrap busybox ;;
 	apk:build) echo build-base linux-headers pkgconf flex bison libarchive-dev zstd-dev \
 		openssl-dev curl-dev zlib-dev cjson-dev uthash-dev libcap-dev libseccomp-dev ;;
 	apk:demo) echo busybox-static shadow-subids ;;
@@ -40,7 +40,7 @@ packages() {
 		util-linux strace tar gzip bzip2 xz zstd lighttpd git-daemon \
 		openssh openssl ;;
 	apk:lint) echo clang clang-extra-tools cppcheck shellcheck ;;
-	apk:bench) echo bash buildah crun zstd busybox-static ;;
+	apk:bench) echo bash buildah crun runc docker zstd openssl mmdebstrap busybox-static ;;
 	*) echo "deps.sh: unknown group '$2' (build, demo, test, lint, bench)" >&2; return 1 ;;
 	esac
 }
