@@ -41,6 +41,8 @@ int cutoff_remember(const struct execution *e, struct error *err)
 	struct digest id;
 	size_t kept = 1;
 
+	if (step_stands_alone(e->step))
+		return 0;
 	digest_text(&e->key, text);
 	record_add(&new, "step", text);
 	siblings(s, &e->parent, &old);
@@ -149,7 +151,8 @@ void step_finished(struct execution *e)
 	auto_(record) struct record r = RECORD_INIT;
 	struct error err = ERROR_INIT;
 
-	if (b->options->no_cutoff || is_uncached(e)) {
+	/* The id of what stands alone says nothing about the root that the others here share. */
+	if (b->options->no_cutoff || is_uncached(e) || step_stands_alone(e->step)) {
 		step_seal(e);
 		return;
 	}

@@ -84,7 +84,7 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 	    cache_get(o->store, &key, o->compression, &outcome, &missing) < 0)
 		return 0;
 	f->steps[s->number - 1] = PREDICT_HIT;
-	f->ids[s->number - 1] = outcome.id;
+	key_after(s, &parent, &outcome.id, &f->ids[s->number - 1]);
 	return 0;
 }
 

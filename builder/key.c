@@ -77,6 +77,30 @@ static void add_copy(const struct step *s, struct record *r)
 		record_add(r, "exclude", s->copy.exclude[i]);
 }
 
+bool step_stands_alone(const struct step *s)
+{
+	const char *chown = s->copy.chown;
+
+	if (s->kind != STEP_COPY || !s->copy.link)
+		return false;
+	/* A name means what the files of the image say. */
+	return chown == NULL || strspn(chown, "0123456789:") == strlen(chown);
+}
+
+void key_after(const struct step *s, const struct digest *parent, const struct digest *result,
+	       struct digest *id)
+{
+	char both[2 * DIGEST_TEXT_SIZE];
+
+	if (!step_stands_alone(s)) {
+		*id = *result;
+		return;
+	}
+	digest_text(parent, both);
+	digest_text(result, both + strlen(both));
+	digest_of(both, strlen(both), id);
+}
+
 void key_of_step(const struct plan *p, const struct step *s, const struct digest *parent,
 		 const struct digest *from, size_t from_count, const struct digest *list,
 		 struct record *r, struct digest *key)
@@ -87,7 +111,8 @@ void key_of_step(const struct plan *p, const struct step *s, const struct digest
 
 	record_addf(r, "version", "%d", KEY_VERSION);
 	record_add(r, "kind", kinds[s->kind]);
-	record_add_digest(r, "parent", parent);
+	if (!step_stands_alone(s))
+		record_add_digest(r, "parent", parent);
 	record_addf(r, "platform", "%s/%s/%s", c->os, c->architecture,
 		    c->variant != NULL ? c->variant : "");
 	if (p->epoch >= 0)

@@ -20,6 +20,15 @@ void key_of_step(const struct plan *p, const struct step *s, const struct digest
 		 const struct digest *from, size_t from_count, const struct digest *list,
 		 struct record *r, struct digest *key);
 
+/* --link: is what the step makes the same on every root? Its key then knows of none, and what
+   follows it is keyed by key_after(). */
+bool step_stands_alone(const struct step *s);
+
+/* What the next step's key is made of: the result's id, for a step that stands alone together with
+   what it is put on. */
+void key_after(const struct step *s, const struct digest *parent, const struct digest *result,
+	       struct digest *id);
+
 /* The id of an empty root, or of an image: its layers and platform. */
 void key_of_base(const struct base_image *image, struct digest *id);
 

@@ -135,10 +135,15 @@ static bool stage_sealed(const struct build *b, const struct stage_plan *stage)
 	return stage->base != BASE_STAGE || stage_sealed(b, stage->base_stage);
 }
 
+static void id_after(const struct execution *e, struct digest *id)
+{
+	key_after(e->step, &e->parent, &e->outcome.id, id);
+}
+
 static void id_of_stage(const struct build *b, const struct stage_plan *stage, struct digest *id)
 {
 	if (stage->step_count > 0)
-		*id = b->steps[stage->steps[stage->step_count - 1]->number - 1].outcome.id;
+		id_after(&b->steps[stage->steps[stage->step_count - 1]->number - 1], id);
 	else if (stage->base == BASE_STAGE)
 		id_of_stage(b, stage->base_stage, id);
 	else
@@ -172,7 +177,7 @@ static void compute_key(struct execution *e)
 	size_t from_count = 0;
 
 	if (s->previous != NULL)
-		e->parent = b->steps[s->previous->number - 1].outcome.id;
+		id_after(&b->steps[s->previous->number - 1], &e->parent);
 	else if (s->stage->base == BASE_STAGE)
 		id_of_stage(b, s->stage->base_stage, &e->parent);
 	else

@@ -63,6 +63,11 @@ struct root_work {
 	int work;
 };
 
+static bool is_linked(const struct step *s)
+{
+	return s->kind == STEP_COPY && s->copy.link;
+}
+
 static int merged(const struct root_work *w, struct error *err)
 {
 	const struct overlay_spec spec = {
@@ -74,8 +79,9 @@ static int merged(const struct root_work *w, struct error *err)
 		.volatile_upper = true,
 	};
 
-	/* Nothing below: the upper is the root. */
-	return w->below->count > 0 ? overlay_mount(&spec, err) : reopen_dir(w->e->upper, err);
+	/* Nothing below: the upper is the root. With --link nothing below is looked at. */
+	return w->below->count > 0 && !is_linked(w->e->step) ? overlay_mount(&spec, err)
+							     : reopen_dir(w->e->upper, err);
 }
 
 static int source_root(const struct root_work *w, struct error *err)
@@ -298,6 +304,8 @@ static int pack(struct execution *e, const struct lowers *below, struct outcome 
 		memcpy(with_upper.fd + 1, below->fd, below->count * sizeof(int));
 	with_upper.count = below->count + 1;
 	stack = lowers_stack(b, &with_upper);
+	if (is_linked(e->step))
+		options.below.count = 0;
 	watch = volume_watch_new(e->step, &stack);
 	options.user = watch;
 	status = layer_pack(e->upper, b->store, &options, &o->layer, err);

@@ -433,3 +433,66 @@ paths() {
 	same "$(meta "$T/root/c/d")" "750 0:0"
 	same "$(paths "$T/root/d")" "keep keep/in keep/in/f "
 }
+
+@test "--link: onto an empty root, whatever is below" {
+	mkdir -p "$CTX/d/sub" && echo new >"$CTX/d/sub/f" && echo x >"$CTX/x"
+	copied <<-'X'
+	RUN mkdir -p /real /usr/d/sub && chmod 700 /usr/d && ln -s /real /via && echo old >/usr/d/keep && \
+	    mkdir /there && ln -s /etc/passwd /file
+	COPY --link d /usr/d
+	COPY --link x /via/x
+	COPY --link x /there
+	COPY --link x /file
+	COPY --link --chown=user:extra x /named
+	COPY --link x /etc/
+	RUN test -f /usr/d/keep && test -f /usr/d/sub/f && test -d /via && test ! -e /real/x
+	X
+	same "$(cat "$T/root/usr/d/sub/f" "$T/root/usr/d/keep")" "new
+old"
+	# Directories above are in the layer, as with BuildKit.
+	same "$(meta "$T/root/usr/d")" "755 0:0"
+	same "$(layer_names t 3 | tr '\n' ' ')" "usr/ usr/d/ usr/d/sub/ usr/d/sub/f "
+	[ -d "$T/root/via" ] && [ ! -L "$T/root/via" ] && [ ! -e "$T/root/real/x" ]
+	[ -f "$T/root/there" ] && [ -f "$T/root/file" ] && [ ! -L "$T/root/file" ]
+	same "$(meta "$T/root/named")" "644 1000:2000"
+	same "$(cat "$T/root/etc/x")" x
+	[ -f "$T/root/etc/passwd" ]
+}
+
+@test "--link: a hit on another base, and what follows it is none" {
+	echo x >"$CTX/x"
+	base
+	printf 'FROM base\nCOPY --link --chown=7:8 x /d/x\nCOPY x /y\nCOPY --link x /z\n' | dockerfile
+	build
+	linked=$(layer_digests t | sed -n 2p)
+	printf 'FROM base\nRUN echo 1 >/base\nCOPY --link --chown=7:8 x /d/x\nCOPY x /y\nCOPY --link x /z\n' |
+		dockerfile
+	build
+	same "$(grep -B1 CACHED <<<"$output" | grep -c 'COPY --link')" 2
+	same "$(grep -c CACHED <<<"$output")" 2
+	same "$(layer_digests t | sed -n 3p)" "$linked"
+	flatten t "$T/root"
+	[ -f "$T/root/base" ] && [ -f "$T/root/d/x" ] && [ -f "$T/root/y" ] && [ -f "$T/root/z" ]
+	build
+	same "$(grep -c CACHED <<<"$output")" 4
+	# A name is looked up in what is below.
+	printf 'FROM base\nCOPY --link --chown=user x /d/x\n' | dockerfile
+	build
+	printf 'FROM base\nRUN sed -i s/1000/1001/ /etc/passwd\nCOPY --link --chown=user x /d/x\n' |
+		dockerfile
+	build && says_not CACHED
+	flatten t "$T/other"
+	same "$(stat -c %u "$T/other/d/x")" 1001
+}
+
+@test "--link=false is a plain copy; on scratch both are the same" {
+	mkdir "$CTX/d" && echo x >"$CTX/d/x"
+	base
+	export SOURCE_DATE_EPOCH=1700000000
+	printf 'FROM scratch\nCOPY --link d /d/\n' | dockerfile
+	build
+	linked=$(layer_digests t)
+	printf 'FROM scratch\nCOPY --link=false d /d/\n' | dockerfile
+	build && says_not CACHED
+	same "$(layer_digests t)" "$linked"
+}
