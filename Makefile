@@ -27,7 +27,7 @@ DEPS_registry := layers common
 DEPS_runtime := common
 DEPS_builder := parser registry layers runtime common
 
-PKGS_layers  := libarchive libzstd libcrypto zlib libcjson
+PKGS_layers  := libarchive libzstd libcrypto zlib libdeflate libcjson
 PKGS_registry := $(PKGS_layers)
 PKGS_runtime := libcap libseccomp
 PKGS         := $(PKGS_layers) $(PKGS_runtime)
@@ -48,7 +48,7 @@ libs     = $(if $(1),$(shell $(PKGCONFIG) --libs $(1) 2>/dev/null)) -pthread -ld
 # few functions that it uses: libarchive alone would bring in nine shared libraries, and loading them
 # takes longer than a cached build. libzstd is not among them: Debian's archive has no threads, and
 # with them the bytes differ. `make STATIC=` links everything dynamically.
-STATIC   ?= archive crypto z lzma bz2 cap
+STATIC   ?= archive crypto z deflate lzma bz2 cap
 static    = $(strip $(foreach l,$(STATIC),$(filter /%,$(shell $(CC) -print-file-name=lib$(l).a))))
 all_static = $(and $(STATIC),$(filter $(words $(STATIC)),$(words $(static))))
 from_archives = -Wl,--gc-sections -Wl,--as-needed $(static) $(call libs,libzstd libcjson)

@@ -37,4 +37,11 @@ struct codec {
 
 extern const struct codec codec_zstd, codec_gzip;
 
+/* deflate.c: the encoding half of codec_gzip. */
+void *gzip_encoder_new(struct error *err);
+int gzip_encode(void *encoder, const void *data, size_t length, const struct codec_output *out,
+		struct error *err);
+int gzip_encode_end(void *encoder, const struct codec_output *out, struct error *err);
+void gzip_encoder_free(void *encoder);
+
 #endif

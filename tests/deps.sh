@@ -15,7 +15,7 @@ groups=${*:-build demo test lint bench}
 packages() {
 	case $1:$2 in
 	apt:build) echo gcc libc6-dev make pkg-config flex bison libarchive-dev liblzma-dev libbz2-dev libzstd-dev \
-		libssl-dev libcurl4-openssl-dev zlib1g-dev libcjson-dev uthash-dev libcap-dev libseccomp-dev \
+		libssl-dev libcurl4-openssl-dev zlib1g-dev libdeflate-dev libcjson-dev uthash-dev libcap-dev libseccomp-dev \
 		linux-libc-dev ;;
 	apt:demo) echo busybox-static uidmap ;;
 	apt:test) echo perl git libcmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
@@ -24,7 +24,7 @@ packages() {
 	apt:lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
 	apt:bench) echo bash buildah crun runc docker.io containerd zstd isal openssl mmdebstrap busybox-static ;;
 	dnf:build) echo gcc make pkgconf-pkg-config flex bison libarchive-devel libzstd-devel \
-		openssl-devel libcurl-devel zlib-devel cjson-devel uthash-devel libcap-devel \
+		openssl-devel libcurl-devel zlib-devel libdeflate-devel cjson-devel uthash-devel libcap-devel \
 		libseccomp-devel ;;
 	dnf:demo) echo busybox shadow-utils ;;
 	dnf:test) echo perl-Test-Harness perl-JSON-PP perl-Digest-SHA git libcmocka-devel bats mandoc jq skopeo podman buildah \
@@ -33,7 +33,7 @@ packages() {
 	dnf:lint) echo clang clang-tools-extra cppcheck ShellCheck ;;
 	dnf:bench) echo bash buildah crun runc moby-engine zstd openssl mmdebstrap busybox ;;
 	apk:build) echo build-base linux-headers pkgconf flex bison libarchive-dev zstd-dev \
-		openssl-dev curl-dev zlib-dev cjson-dev uthash-dev libcap-dev libseccomp-dev ;;
+		openssl-dev curl-dev zlib-dev libdeflate-dev cjson-dev uthash-dev libcap-dev libseccomp-dev ;;
 	apk:demo) echo busybox-static shadow-subids ;;
 	apk:test) echo perl-utils git cmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
 		busybox-static mmdebstrap shadow-subids attr libcap-utils e2fsprogs \
