@@ -22,12 +22,14 @@ static void each_variable(const char *text, void (*visit)(void *user, const char
 	for (const char *c = text; *c != '\0'; c++) {
 		size_t length = 0;
 
+		if (*c == '\\' && !single && c[1] != '\0') {
+			c++;
+			continue;
+		}
 		if (*c == '\'' && !twice)
 			single = !single;
 		else if (*c == '"' && !single)
 			twice = !twice;
-		else if (*c == '\\' && !single && c[1] != '\0')
-			c++;
 		if (*c != '$' || single)
 			continue;
 		c += c[1] == '{' ? 2 : 1;
