@@ -8,6 +8,7 @@
 struct writer {
 	struct plan *p;
 	struct outline *o;
+	uint32_t before; /* an ARG in this line or later is not seen */
 };
 
 static const char *describe(struct arena *arena, const struct insn *insn, const char *name)
@@ -53,13 +54,16 @@ static void add_global(void *user, const char *name)
 {
 	struct writer *w = user;
 	const struct insn *insn = lint_global(w->p, name);
+	struct writer inner = {w->p, w->o, 0};
 
-	if (insn == NULL || has_arg(w->o, name))
+	if (insn == NULL || insn->line >= w->before || has_arg(w->o, name))
 		return;
 	add_arg(w, insn, name, scope_get(&w->p->globals, name));
+	/* Names of the same line are seen too: ARG goes from left to right. */
+	inner.before = insn->line + 1;
 	for (size_t i = 0; i < insn->arg_count; i++)
 		if (strcmp(insn->args[i].key, name) == 0 && insn->args[i].word != NULL)
-			word_names(insn->args[i].word, add_global, w);
+			word_names(insn->args[i].word, add_global, &inner);
 }
 
 static bool is_given(const struct plan *p, const char *name)
@@ -137,7 +141,7 @@ static void add_mounts(struct writer *w, const struct stage_plan *stage)
 struct outline build_outline(struct plan *p)
 {
 	struct outline o = {.name = "", .description = ""};
-	struct writer w = {p, &o};
+	struct writer w = {p, &o, UINT32_MAX};
 	const struct stage *target = p->target->source;
 
 	if (target->name != NULL) {

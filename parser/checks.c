@@ -72,6 +72,9 @@ static int parse_option(struct checks *c, struct slice part, struct checks_unkno
 {
 	struct slice value, key = trim(cut(part, '=', &value));
 
+	if (part.length == 0 || memchr(part.text, '=', part.length) == NULL)
+		return error_set(err, ERROR_USAGE, "\"%.*s\" has no =", (int)part.length,
+				 part.text);
 	value = trim(value);
 	if (is(key, "skip")) {
 		parse_rules(value, &c->skip, &c->skip_all, unknown);
