@@ -151,7 +151,9 @@ static int compare_mounts(const void *a, const void *b)
 
 	if (m->target == NULL || n->target == NULL)
 		return (m->target == NULL) - (n->target == NULL);
-	return strcmp(m->target, n->target);
+	if (strcmp(m->target, n->target) != 0)
+		return strcmp(m->target, n->target);
+	return (m->at.start > n->at.start) - (m->at.start < n->at.start);
 }
 
 static void run_flags(struct plan *p, struct stage_plan *stage, const struct dockerfile *file,

@@ -169,15 +169,28 @@ static int learn_facts(struct execution *e, const struct stack *root, struct err
 
 /* --- environment --------------------------------------------------------------------------- */
 
+/* The first as written; by now they are sorted by target. */
+static const struct run_mount *first_agent(const struct run_spec *run)
+{
+	const struct run_mount *first = NULL;
+
+	for (const struct run_mount *m = run->mounts; m < run->mounts + run->mount_count; m++)
+		if (m->type == MOUNT_SSH && (first == NULL || m->at.start < first->at.start))
+			first = m;
+	return first;
+}
+
 static char **environment(const struct build *b, const struct run_spec *run, const char *home)
 {
 	size_t count = run->env.count + run->proxy.count + run->mount_count, at = 0;
-	char **env = xcalloc(count + 2, sizeof(char *));
-	bool has_home = false;
+	char **env = xcalloc(count + 3, sizeof(char *));
+	const struct run_mount *agent = first_agent(run);
+	bool has_home = false, has_agent = false;
 
 	for (size_t i = 0; i < run->env.count; i++) {
 		env[at++] = xstrdup(run->env.item[i]);
 		has_home = has_home || strncmp(run->env.item[i], "HOME=", 5) == 0;
+		has_agent = has_agent || strncmp(run->env.item[i], "SSH_AUTH_SOCK=", 14) == 0;
 	}
 	for (size_t i = 0; i < run->proxy.count; i++)
 		env[at++] = xstrdup(run->proxy.item[i]);
@@ -190,6 +203,8 @@ static char **environment(const struct build *b, const struct run_spec *run, con
 			env[at++] = xprintf("%s=%.*s", run->mounts[i].env, (int)secret->length,
 					    (const char *)secret->data);
 	}
+	if (agent != NULL && !has_agent)
+		env[at++] = xprintf("SSH_AUTH_SOCK=%s", agent->target);
 	return env;
 }
 

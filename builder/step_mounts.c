@@ -3,7 +3,7 @@
  * RUN --mount at run time: directories are opened, caches locked, copies made and agents started
  * while the step is being prepared; nothing is mounted outside its sandbox.
  */
-#include "builder/run.h"
+#include "builder/step_mounts.h"
 
 #include "builder/copy.h"
 #include "builder/inputs.h"
@@ -11,30 +11,13 @@
 
 #include <string.h>
 
-struct mount {
-	const struct run_mount *spec;
-	bool ready;
-	bool absent;   /* an optional secret or agent that was not given */
-	int fd;        /* what is mounted: a directory, a file, a socket, or a detached mount */
-	bool detached; /* the last of these; subpath says what of it */
-	const char *subpath;
-	bool directory; /* what is mounted is one */
-	int copy;       /* the directory that a copy of the source was made in; or -1 */
-	int lock;       /* of a cache */
-	char *target;   /* resolved inside the root */
-};
-
-struct mounts {
-	struct mount *item;
-	size_t count;
-};
-
-static void forget(struct mount *m)
+void mount_forget(struct mount *m)
 {
 	cleanup_fd(&m->fd);
 	cleanup_fd(&m->copy);
 	store_mount_close(m->lock);
 	m->lock = -1;
+	agent_free(steal(m->agent));
 	m->ready = m->detached = false;
 }
 
@@ -45,7 +28,7 @@ void step_mounts_release(struct execution *e)
 	if (all == NULL)
 		return;
 	for (size_t i = 0; i < all->count; i++) {
-		forget(&all->item[i]);
+		mount_forget(&all->item[i]);
 		free(all->item[i].target);
 	}
 	free(all->item);
@@ -68,7 +51,7 @@ static void init(struct execution *e)
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
-static void job_ended(void *user, const struct buf *result, const struct error *err)
+void mount_job_ended(void *user, const struct buf *result, const struct error *err)
 {
 	struct execution *e = user;
 
@@ -86,14 +69,6 @@ struct fill_job {
 	int directory;
 	int lock; /* of a cache that is fresh; or -1 */
 };
-
-static enum store_sharing sharing_of(const struct run_mount *spec)
-{
-	static const enum store_sharing sharing[] = {STORE_MOUNT_SHARED, STORE_MOUNT_PRIVATE,
-						     STORE_MOUNT_LOCKED};
-
-	return sharing[spec->sharing];
-}
 
 static int fill_work(void *arg, struct buf *result, struct error *err)
 {
@@ -124,12 +99,12 @@ static int fill_work(void *arg, struct buf *result, struct error *err)
 	status = copy_run(&options, err);
 	free(copy.pattern);
 	if (status == 0 && f->lock >= 0)
-		status = store_mount_ready(f->directory, f->lock, sharing_of(f->spec), err);
+		status = store_mount_ready(f->directory, f->lock, mount_sharing(f->spec), err);
 	return status;
 }
 
-static int start_fill(struct execution *e, const struct run_mount *spec,
-		      const struct lowers *lowers, int directory, int lock, struct error *err)
+int mount_fill(struct execution *e, const struct run_mount *spec, const struct lowers *lowers,
+	       int directory, int lock, struct error *err)
 {
 	struct fill_job f = {.b = e->build,
 			     .spec = spec,
@@ -137,7 +112,7 @@ static int start_fill(struct execution *e, const struct run_mount *spec,
 			     .directory = directory,
 			     .lock = lock};
 
-	e->job = job_start(e->build->loop, e->step->place, fill_work, &f, job_ended, e, err);
+	e->job = job_start(e->build->loop, e->step->place, fill_work, &f, mount_job_ended, e, err);
 	return e->job != NULL ? 0 : -1;
 }
 
@@ -225,7 +200,7 @@ static int prepare_context_bind(struct execution *e, struct mount *m, struct err
 	if (m->copy < 0 && (e->foreign || context->ignore != NULL)) {
 		if (new_directory(e->build, &m->copy, err) < 0)
 			return -1;
-		return start_fill(e, m->spec, &none, m->copy, -1, err);
+		return mount_fill(e, m->spec, &none, m->copy, -1, err);
 	}
 	if (m->copy >= 0) {
 		auto_fd int original = open_in(context->fd, *m->subpath != '\0' ? m->subpath : ".",
@@ -248,88 +223,6 @@ static int prepare_context_bind(struct execution *e, struct mount *m, struct err
 		base = m->fd;
 	}
 	return look(m, base, err);
-}
-
-/* --- caches -------------------------------------------------------------------------------- */
-
-static void cache_id(const struct build *b, const struct run_mount *spec, struct digest *id)
-{
-	auto_(buf) struct buf text = BUF_INIT;
-	const char *space = "";
-
-	for (size_t i = 0; i < b->options->arg_count; i++)
-		if (strcmp(b->options->args[i].name, "BUILDKIT_CACHE_MOUNT_NS") == 0)
-			space = b->options->args[i].value;
-	buf_printf(&text, "mount %s\n%s", space, spec->id);
-	digest_of(text.data, text.length, id);
-}
-
-static int open_cache(const struct build *b, const struct run_mount *spec, bool wait, int *lock,
-		      bool *fresh, struct error *err)
-{
-	struct digest id;
-
-	cache_id(b, spec, &id);
-	return store_mount_open(b->store, &id, sharing_of(spec), wait, lock, fresh, err);
-}
-
-struct wait_job {
-	struct build *b;
-	const struct run_mount *spec;
-};
-
-static int wait_work(void *arg, struct buf *result, struct error *err)
-{
-	const struct wait_job *w = arg;
-	auto_fd int lock = -1, fd = -1;
-	bool fresh;
-
-	(void)result;
-	fd = open_cache(w->b, w->spec, true, &lock, &fresh, err);
-	return fd < 0 ? -1 : 0;
-}
-
-/* A step that has to wait for one cache holds no other, or two of them could wait for each other.
- */
-static int wait_for_cache(struct execution *e, const struct mount *busy, struct error *err)
-{
-	struct wait_job w = {.b = e->build, .spec = busy->spec};
-
-	for (size_t i = 0; i < e->mounts->count; i++)
-		if (e->mounts->item[i].spec->type == MOUNT_CACHE)
-			forget(&e->mounts->item[i]);
-	e->job = job_start(e->build->loop, "waiting for a cache mount", wait_work, &w, job_ended, e,
-			   err);
-	return e->job != NULL ? 0 : -1;
-}
-
-static int prepare_cache(struct execution *e, struct mount *m, struct error *err)
-{
-	const struct run_mount *spec = m->spec;
-	auto_(lowers) struct lowers lowers = {.fd = NULL};
-	struct error busy = ERROR_INIT;
-	bool fresh = false;
-	int status = 1;
-
-	if (spec->has_from && spec->from.kind != FROM_CONTEXT)
-		status = trees_of_root(e->build, &spec->from, &lowers, err);
-	if (status <= 0)
-		return status;
-	m->fd = open_cache(e->build, spec, false, &m->lock, &fresh, &busy);
-	if (m->fd < 0 && busy.code == ERROR_EXISTS)
-		return wait_for_cache(e, m, err);
-	if (m->fd < 0) {
-		*err = busy;
-		return -1;
-	}
-	m->directory = m->ready = true;
-	if (!fresh)
-		return 1;
-	if (fchown(m->fd, spec->uid, spec->gid) < 0 || fchmod(m->fd, spec->mode) < 0)
-		return error_sys(err, "setting owner and mode of a cache mount");
-	if (spec->has_from)
-		return start_fill(e, spec, &lowers, m->fd, m->lock, err);
-	return store_mount_ready(m->fd, m->lock, sharing_of(spec), err) < 0 ? -1 : 1;
 }
 
 /* --- all of them --------------------------------------------------------------------------- */
@@ -361,7 +254,7 @@ static int prepare(struct execution *e, struct mount *m, struct error *err)
 		return m->spec->from.kind == FROM_CONTEXT ? prepare_context_bind(e, m, err)
 							  : prepare_other_bind(e, m, err);
 	case MOUNT_CACHE:
-		return prepare_cache(e, m, err);
+		return mount_prepare_cache(e, m, err);
 	case MOUNT_TMPFS:
 		m->directory = true;
 		break;
@@ -370,8 +263,7 @@ static int prepare(struct execution *e, struct mount *m, struct error *err)
 			step_mounts_secret(e->build, m->spec) == NULL || m->spec->target == NULL;
 		break;
 	case MOUNT_SSH:
-		m->absent = true;
-		break;
+		return mount_prepare_ssh(e, m, err);
 	case MOUNT_HOST:
 		return prepare_host(m, err);
 	}

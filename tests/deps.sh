@@ -20,7 +20,7 @@ packages() {
 	apt:demo) echo busybox-static uidmap ;;
 	apt:test) echo perl git libcmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
 		busybox-static mmdebstrap uidmap attr libcap2-bin e2fsprogs util-linux strace \
-		tar gzip bzip2 xz-utils zstd lighttpd openssh-server openssl ;;
+		tar gzip bzip2 xz-utils zstd lighttpd openssh-server openssh-client openssl ;;
 	apt:lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
 	apt:bench) echo bash buildah crun runc docker.io containerd zstd isal openssl mmdebstrap busybox-static ;;
 	dnf:build) echo gcc make pkgconf-pkg-config flex bison libarchive-devel libzstd-devel \
@@ -29,7 +29,7 @@ packages() {
 	dnf:demo) echo busybox shadow-utils ;;
 	dnf:test) echo perl-Test-Harness perl-JSON-PP perl-Digest-SHA git libcmocka-devel bats mandoc jq skopeo podman buildah \
 		crun runc busybox mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
-		tar gzip bzip2 xz zstd lighttpd git-daemon openssh-server openssl ;;
+		tar gzip bzip2 xz zstd lighttpd git-daemon openssh-server openssh-clients openssl ;;
 	dnf:lint) echo clang clang-tools-extra cppcheck ShellCheck ;;
 	dnf:bench) echo bash buildah crun runc moby-engine zstd openssl mmdebstrap busybox ;;
 	apk:build) echo build-base linux-headers pkgconf flex bison libarchive-dev zstd-dev \

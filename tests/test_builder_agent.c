@@ -329,6 +329,8 @@ static void the_socket_has_mode_and_owner_and_goes(void **state)
 		assert_int_equal(st.st_gid, 7);
 	}
 	fd = dial(a);
+	tell(fd, 11, "", 0);
+	assert_int_equal(hear(fd, 0), ANSWER);
 	agent_free(a);
 	assert_int_equal(read(fd, &st, 1), 0);
 	close(fd);
@@ -337,67 +339,49 @@ static void the_socket_has_mode_and_owner_and_goes(void **state)
 	assert_int_equal(names, 1); /* the upstream */
 }
 
-/* A message of one byte with room for a descriptor. */
-struct parcel {
-	struct msghdr message;
-	struct iovec part;
-	char byte;
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-};
-
-static struct msghdr *parcel_init(struct parcel *p)
+/* A client of the only agent in the stage, which another process has started. */
+static int dial_stage(const struct box *b)
 {
-	*p = (struct parcel){.byte = 'x'};
-	p->part = (struct iovec){.iov_base = &p->byte, .iov_len = 1};
-	p->message = (struct msghdr){.msg_iov = &p->part,
-				     .msg_iovlen = 1,
-				     .msg_control = p->control.space,
-				     .msg_controllen = sizeof(p->control.space)};
-	p->control.header.cmsg_level = SOL_SOCKET;
-	p->control.header.cmsg_type = SCM_RIGHTS;
-	p->control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	return &p->message;
-}
+	auto_(dir) DIR *d = opendir(b->path);
+	char path[400] = "";
+	int file, fd;
 
-/* In a child: hands a client of its agent to the test and dies. */
-static _Noreturn void start_and_die(struct box *b, int to)
-{
-	struct agent *a = start(b);
-	struct parcel parcel;
-	struct msghdr *message_with_client = parcel_init(&parcel);
-	int fd = dial(a);
-
-	tell(fd, 11, "", 0);
-	if (hear(fd, 0) != ANSWER)
-		_exit(1);
-	memcpy(CMSG_DATA(&parcel.control.header), &fd, sizeof(fd));
-	if (sendmsg(to, message_with_client, 0) == 1)
-		kill(getpid(), SIGKILL);
-	_exit(1);
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		if (!is_dot(e->d_name) && e->d_type == DT_DIR)
+			snprintf(path, sizeof(path), "%s/%s/socket", b->path, e->d_name);
+	file = open(path, O_PATH | O_CLOEXEC);
+	assert_true(file >= 0);
+	fd = relay_connect(file);
+	close(file);
+	assert_true(fd >= 0);
+	assert_return_code(fcntl(fd, F_SETFL, 0), errno);
+	return fd;
 }
 
 static void it_ends_with_its_parent(void **state)
 {
-	int pair[2], client = -1, status;
-	struct parcel parcel;
+	int pair[2], client, status;
 	char byte;
 	pid_t pid;
 
-	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), errno);
+	assert_return_code(pipe2(pair, O_CLOEXEC), errno);
 	pid = fork();
-	if (pid == 0)
-		start_and_die(*state, pair[1]);
-	close(pair[1]);
-	assert_int_equal(recvmsg(pair[0], parcel_init(&parcel), MSG_CMSG_CLOEXEC), 1);
-	memcpy(&client, CMSG_DATA(&parcel.control.header), sizeof(client));
+	if (pid == 0) {
+		start(*state);
+		if (write(pair[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	assert_int_equal(read(pair[0], &byte, 1), 1);
+	client = dial_stage(*state);
+	tell(client, 11, "", 0);
+	assert_int_equal(hear(client, 0), ANSWER);
+	assert_return_code(kill(pid, SIGKILL), errno);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, SIGKILL);
 	assert_int_equal(read(client, &byte, 1), 0);
 	close(client);
 	close(pair[0]);
+	close(pair[1]);
 }
 
 static void must_fail(struct box *b, const char *const *paths, size_t count, const char *text,
