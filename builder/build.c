@@ -178,7 +178,7 @@ static void announce_skipped(const struct build *b)
 	if (count == 0)
 		return;
 	buf_printf(&text, ": not needed for %s, skipped", p->target->name);
-	event_emit(b->options->sink, &(struct event){.kind = EVENT_STATUS, .text = text.data});
+	event_emit(b->options->sink, &(struct event){.kind = EVENT_NOTE, .text = text.data});
 }
 
 static int run_loop(struct build *b, struct error *err)

@@ -163,15 +163,18 @@ static int catch_signals(struct session *s, struct error *err)
 	return 0;
 }
 
-static void print_summary(const struct session *s, const struct build_result *r, uint64_t began)
+static void print_summary(const struct session *s, const struct build_result *r, uint64_t packed,
+			  uint64_t began)
 {
-	char id[DIGEST_TEXT_SIZE];
+	char id[DIGEST_TEXT_SIZE], size[FORMAT_SIZE];
 
 	fprintf(stderr, "%s", digest_text(&r->id, id));
 	for (size_t i = 0; i < s->options->tag_count; i++)
 		fprintf(stderr, "%s %s", i == 0 ? " is" : ",", s->options->tags[i]);
-	fprintf(stderr, "\n%u step%s, %u cached, %.3fs\n", r->steps, r->steps == 1 ? "" : "s",
-		r->cached, (double)(loop_now() - began) / 1e6);
+	fprintf(stderr, "\n%u step%s, %u cached, ", r->steps, r->steps == 1 ? "" : "s", r->cached);
+	if (packed > 0)
+		fprintf(stderr, "%s packed, ", size_format(packed, size));
+	fprintf(stderr, "%.3fs\n", (double)(loop_now() - began) / 1e6);
 }
 
 static int write_results(struct cli *cli, const struct session *s, const struct build_values *v,
@@ -202,9 +205,8 @@ static int write_results(struct cli *cli, const struct session *s, const struct 
 static int run_plan(struct cli *cli, struct session *s, const struct build_values *v,
 		    struct plan *plan, struct error *err)
 {
-	enum progress_mode mode = progress_mode(v->quiet ? "quiet" : v->progress, stderr);
-	auto_(progress) struct progress *progress =
-		progress_new(mode, stderr, build_step_count(plan));
+	enum progress_mode mode = progress_mode(v->quiet ? "quiet" : v->progress, STDERR_FILENO);
+	auto_(progress) struct progress *progress = progress_new(mode, STDERR_FILENO);
 	struct build_result result = {.steps = 0};
 	uint64_t began = loop_now();
 	int exit_status = 0, status;
@@ -213,15 +215,15 @@ static int run_plan(struct cli *cli, struct session *s, const struct build_value
 	if (catch_signals(s, err) < 0)
 		return -1;
 	status = build_run(plan, &result, &exit_status, err);
+	progress_finish(progress);
 	if (mode != PROGRESS_QUIET)
 		print_findings(s->file, mode, FINDINGS_ALL);
-	progress_finish(progress);
 	if (status < 0 && result.log[0] != '\0' && mode != PROGRESS_JSON)
 		fprintf(stderr, "the whole output: %s/logs/%s\n", cli->root_path, result.log);
 	if (status == 0)
 		status = write_results(cli, s, v, mode, &result, err);
 	if (status == 0 && (mode == PROGRESS_PLAIN || mode == PROGRESS_TTY))
-		print_summary(s, &result, began);
+		print_summary(s, &result, progress_packed(progress), began);
 	build_result_release(&result);
 	return status;
 }
@@ -298,8 +300,8 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 		return answer(cli, &s, &call, err);
 	plan = build_plan(o, err);
 	if (plan == NULL)
-		return explain_failure(&s, progress_mode(v->quiet ? "quiet" : v->progress, stderr),
-				       err);
+		return explain_failure(
+			&s, progress_mode(v->quiet ? "quiet" : v->progress, STDERR_FILENO), err);
 	if (v->plan)
 		return describe(cli, v, plan, err);
 	return run_plan(cli, &s, v, plan, err);

@@ -73,8 +73,7 @@ static bool is_unsafe(const unsigned char *c, size_t length)
 	return length == 3 && c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9;
 }
 
-/* Appends one character and returns how many bytes of text it was. */
-static size_t clean_one(const unsigned char *at, size_t room, struct buf *out)
+size_t text_clean_char(const unsigned char *at, size_t room, struct buf *out)
 {
 	size_t length = at[0] < 0x80 ? 1 : json_utf8_length(at, room);
 
@@ -106,7 +105,7 @@ void text_clean_cut(const char *text, size_t width, struct buf *out)
 			return;
 		}
 		last = out->length;
-		used = clean_one(at, left, out);
+		used = text_clean_char(at, left, out);
 		at += used;
 		left -= used;
 	}

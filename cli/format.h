@@ -26,6 +26,10 @@ const char *digest_short(const struct digest *d, char out[SHORT_ID_SIZE]);
    tabs a space. */
 void text_clean(const char *text, struct buf *out);
 
+/* The same for the first character of at, which has room bytes, at least one; how many were taken.
+ */
+size_t text_clean_char(const unsigned char *at, size_t room, struct buf *out);
+
 /* The same, cut to `width` characters, the last one being an ellipsis where something is missing.
  */
 void text_clean_cut(const char *text, size_t width, struct buf *out);

@@ -1,333 +1,238 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The sink of a build and what all views share. */
 #include "cli/progress.h"
 
 #include "cli/format.h"
+#include "cli/progress_view.h"
 #include "common/arena.h"
-#include "common/buf.h"
-#include "layers/json.h"
 
+#include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
-/* One step's line being assembled, so that lines of parallel steps never mix. */
-struct line {
-	struct buf text;
-	bool running;
-	const char *label;
-	uint64_t started;
-};
+enum { WRITE_CHUNK = 64 * 1024 };
 
-struct progress {
-	enum progress_mode mode;
-	FILE *out;
-	struct event_sink sink;
-	struct line *lines; /* by step number */
-	int steps;
-	int footer; /* lines below the cursor's home that will be drawn again */
-	char **warnings;
-	size_t warning_count;
-};
+static bool parse_mode(const char *name, enum progress_mode *out)
+{
+	static const struct {
+		const char *name;
+		enum progress_mode mode;
+	} modes[] = {
+		{"plain", PROGRESS_PLAIN}, {"tty", PROGRESS_TTY},      {"json", PROGRESS_JSON},
+		{"quiet", PROGRESS_QUIET}, {"rawjson", PROGRESS_JSON},
+	};
 
-enum progress_mode progress_mode(const char *name, FILE *out)
+	for (size_t i = 0; name != NULL && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(name, modes[i].name) == 0) {
+			*out = modes[i].mode;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum progress_mode progress_mode(const char *name, int out)
 {
 	const char *term = getenv("TERM");
+	enum progress_mode mode;
 
-	if (name != NULL && strcmp(name, "plain") == 0)
-		return PROGRESS_PLAIN;
-	if (name != NULL && strcmp(name, "tty") == 0)
-		return PROGRESS_TTY;
-	if (name != NULL && strcmp(name, "json") == 0)
-		return PROGRESS_JSON;
-	if (name != NULL && strcmp(name, "quiet") == 0)
-		return PROGRESS_QUIET;
-	return isatty(fileno(out)) && term != NULL && strcmp(term, "dumb") != 0 ? PROGRESS_TTY
-										: PROGRESS_PLAIN;
+	if (parse_mode(name != NULL ? name : getenv("BUILDKIT_PROGRESS"), &mode))
+		return mode;
+	return isatty(out) && term != NULL && strcmp(term, "dumb") != 0 ? PROGRESS_TTY
+									: PROGRESS_PLAIN;
 }
 
-/* --- text ---------------------------------------------------------------------------------- */
+/* --- what the views share ------------------------------------------------------------------ */
 
-static void print_prefix(const struct progress *p, const struct event *e)
+void progress_write(struct progress *p)
 {
-	fprintf(p->out, "#%d ", e->step);
-}
+	const char *at = p->out.data;
+	size_t left = p->out.length;
 
-static void print_line(const struct progress *p, const struct event *e, const char *text,
-		       size_t length)
-{
-	/* A carriage return redraws a line; what counts is what was drawn last. */
-	const char *cut = memrchr(text, '\r', length > 0 ? length - 1 : 0);
+	while (left > 0 && !p->broken) {
+		ssize_t n = write(p->fd, at, left);
 
-	if (cut != NULL) {
-		length -= (size_t)(cut + 1 - text);
-		text = cut + 1;
+		if (n >= 0) {
+			at += n;
+			left -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			poll(&(struct pollfd){.fd = p->fd, .events = POLLOUT}, 1, -1);
+		} else if (errno != EINTR) {
+			p->broken = true;
+		}
 	}
-	if (length > 0 && text[length - 1] == '\r')
-		length--;
-	print_prefix(p, e);
-	fprintf(p->out, "%.3f ", (double)e->at / 1e6);
-	fwrite(text, 1, length, p->out);
-	fputc('\n', p->out);
+	buf_reset(&p->out);
 }
 
-static void flush_line(struct progress *p, const struct event *e)
+static char *clean(const char *text)
 {
-	struct line *l = &p->lines[e->step];
+	auto_(buf) struct buf out = BUF_INIT;
 
-	if (l->text.length == 0)
+	text_clean(text, &out);
+	return buf_steal(&out);
+}
+
+static char *clean_lines(const char *text)
+{
+	auto_(buf) struct buf out = BUF_INIT;
+
+	while (text != NULL && *text != '\0') {
+		size_t length = strcspn(text, "\n");
+		auto_free char *line = xstrndup(text, length);
+
+		text_clean(line, &out);
+		buf_add_char(&out, '\n');
+		text += length + (text[length] == '\n');
+	}
+	return out.length > 0 ? buf_steal(&out) : NULL;
+}
+
+static void step_release(struct progress_step *s)
+{
+	free(s->label);
+	free(s->why);
+	output_filter_release(&s->output);
+	buf_release(&s->held);
+}
+
+static void make_room(struct progress *p, int number)
+{
+	int count = p->step_count;
+
+	if (number < count)
 		return;
-	print_line(p, e, l->text.data, l->text.length);
-	buf_reset(&l->text);
+	p->step_count = number + 16;
+	p->steps = xrealloc(p->steps, (size_t)p->step_count, sizeof(*p->steps));
+	for (int i = count; i < p->step_count; i++)
+		p->steps[i] =
+			(struct progress_step){.output = OUTPUT_FILTER_INIT, .held = BUF_INIT};
 }
 
-static void print_output(struct progress *p, const struct event *e)
+struct progress_step *progress_step(struct progress *p, const struct event *e)
 {
-	struct line *l = &p->lines[e->step];
-	const char *at = e->text, *end = e->text + e->length;
+	struct progress_step *s;
 
-	while (at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-
-		buf_add(&l->text, at, (size_t)((newline != NULL ? newline : end) - at));
-		if (newline == NULL)
-			return;
-		print_line(p, e, l->text.data, l->text.length);
-		buf_reset(&l->text);
-		at = newline + 1;
+	make_room(p, e->step);
+	s = &p->steps[e->step];
+	/* The steps of another platform have the same numbers. */
+	if (s->label != NULL && (e->kind == EVENT_STEP_START || e->kind == EVENT_STEP_CACHED)) {
+		free(s->label);
+		s->label = NULL;
 	}
+	if (s->label == NULL)
+		s->label = clean(e->label != NULL ? e->label : "");
+	return s;
 }
 
-static void print_counts(const struct progress *p, const struct event *e)
+void progress_failure(struct progress *p, const struct event *e)
+{
+	auto_(output_filter) struct output_filter filter = OUTPUT_FILTER_INIT;
+	const char *at = e->output, *end = at + e->output_length;
+
+	if (e->text != NULL) {
+		buf_add_str(&p->out, e->text);
+		if (p->out.length > 0 && p->out.data[p->out.length - 1] != '\n')
+			buf_add_char(&p->out, '\n');
+	}
+	if (e->output_length == 0)
+		return;
+	buf_add_str(&p->out, "last output:\n");
+	while (output_filter_next(&filter, &at, end))
+		buf_printf(&p->out, "%s\n", filter.line.data);
+	if (output_filter_end(&filter))
+		buf_printf(&p->out, "%s\n", filter.line.data);
+}
+
+void progress_counts(struct buf *out, const struct event *e)
 {
 	char size[FORMAT_SIZE];
 
-	if (e->kind == EVENT_STEP_PACKED && e->digest == NULL) {
-		fputs("changed nothing", p->out);
+	if (e->digest == NULL) {
+		buf_add_str(out, "changed nothing");
 		return;
 	}
-	fprintf(p->out, "+%llu ~%llu -%llu", (unsigned long long)e->added,
-		(unsigned long long)e->modified, (unsigned long long)e->removed);
-	if (e->kind == EVENT_STEP_PACKED)
-		fprintf(p->out, ", %s, %.19s%s", size_format(e->bytes, size), e->digest,
-			e->same ? ", as before" : "");
-}
-
-static void print_indented(const struct progress *p, const struct event *e)
-{
-	const char *at = e->text;
-
-	while (at != NULL && *at != '\0') {
-		size_t length = strcspn(at, "\n");
-
-		print_prefix(p, e);
-		fprintf(p->out, "  %.*s\n", (int)length, at);
-		at += length + (at[length] == '\n');
-	}
-}
-
-static void print_text(struct progress *p, const struct event *e)
-{
-	switch (e->kind) {
-	case EVENT_STEP_START:
-		print_prefix(p, e);
-		fprintf(p->out, "%s\n", e->label);
-		print_indented(p, e);
-		break;
-	case EVENT_STEP_CACHED:
-		print_prefix(p, e);
-		fprintf(p->out, "%s\n", e->label);
-		print_prefix(p, e);
-		fputs("CACHED\n", p->out);
-		break;
-	case EVENT_STEP_OUTPUT:
-		print_output(p, e);
-		break;
-	case EVENT_STEP_DONE:
-		flush_line(p, e);
-		print_prefix(p, e);
-		fprintf(p->out, "DONE %.3fs\n", (double)e->duration / 1e6);
-		break;
-	case EVENT_STEP_PACKED:
-		print_prefix(p, e);
-		fputs("LAYER ", p->out);
-		print_counts(p, e);
-		fputc('\n', p->out);
-		break;
-	case EVENT_STEP_FAILED:
-		flush_line(p, e);
-		print_prefix(p, e);
-		fprintf(p->out, "ERROR after %.3fs\n", (double)e->duration / 1e6);
-		fprintf(p->out, "\n%s%s", e->text,
-			e->text[strlen(e->text) - 1] == '\n' ? "" : "\n");
-		if (e->output_length > 0) {
-			fputs("last output:\n", p->out);
-			fwrite(e->output, 1, e->output_length, p->out);
-		}
-		break;
-	case EVENT_STATUS:
-		fprintf(p->out, "%s\n", e->text);
-		break;
-	case EVENT_WARNING:
-		break;
-	}
-}
-
-/* --- terminal ------------------------------------------------------------------------------ */
-
-static int columns(const struct progress *p)
-{
-	struct winsize size;
-
-	return ioctl(fileno(p->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-}
-
-/* What is running is drawn below what has been said, and drawn again after each event. */
-static void erase_footer(struct progress *p)
-{
-	if (p->footer > 0)
-		fprintf(p->out, "\r\033[%dA\033[J", p->footer);
-	p->footer = 0;
-}
-
-static void draw_footer(struct progress *p, uint64_t now)
-{
-	int width = columns(p);
-
-	for (int i = 1; i <= p->steps; i++) {
-		auto_(buf) struct buf label = BUF_INIT;
-		struct line *l = &p->lines[i];
-
-		if (!l->running)
-			continue;
-		text_clean_cut(l->label, (size_t)width - 14, &label);
-		fprintf(p->out, "\033[1m%s\033[0m %.1fs\n", label.data,
-			(double)(now - l->started) / 1e6);
-		p->footer++;
-		if (l->text.length > 0) {
-			buf_reset(&label);
-			text_clean_cut(l->text.data, (size_t)width - 4, &label);
-			fprintf(p->out, "\033[2m  %s\033[0m\n", label.data);
-			p->footer++;
-		}
-	}
-}
-
-static void print_terminal(struct progress *p, const struct event *e)
-{
-	struct line *l = &p->lines[e->step];
-
-	erase_footer(p);
-	switch (e->kind) {
-	case EVENT_STEP_START:
-		l->running = true;
-		l->label = e->label;
-		l->started = e->at;
-		print_indented(p, e);
-		break;
-	case EVENT_STEP_CACHED:
-		fprintf(p->out, "\033[2m%s  cached\033[0m\n", e->label);
-		break;
-	case EVENT_STEP_DONE:
-		flush_line(p, e);
-		l->running = false;
-		fprintf(p->out, "%s  %.1fs\n", e->label, (double)e->duration / 1e6);
-		break;
-	case EVENT_STEP_PACKED:
-		fprintf(p->out, "\033[2m#%d ", e->step);
-		print_counts(p, e);
-		fputs("\033[0m\n", p->out);
-		break;
-	case EVENT_STEP_FAILED:
-		l->running = false;
-		print_text(p, e);
-		break;
-	case EVENT_STEP_OUTPUT:
-	case EVENT_STATUS:
-	case EVENT_WARNING:
-		print_text(p, e);
-		break;
-	}
-	draw_footer(p, e->at);
-}
-
-/* --- JSON ---------------------------------------------------------------------------------- */
-
-static const char *const kind_names[] = {"start",  "cached", "output", "done",
-					 "packed", "failed", "status", "warning"};
-
-static void print_json(struct progress *p, const struct event *e)
-{
-	auto_(json) struct json *o = json_new_object();
-	auto_(buf) struct buf text = BUF_INIT;
-
-	json_add_string(o, "event", kind_names[e->kind]);
-	json_add_number(o, "at_us", (int64_t)e->at);
-	if (e->step > 0) {
-		json_add_number(o, "step", e->step);
-		json_add_number(o, "steps", e->steps);
-		json_add_string(o, "label", e->label);
-	}
-	if (e->kind == EVENT_STEP_OUTPUT) {
-		auto_free char *copy = xstrndup(e->text, e->length);
-
-		json_add_string(o, "text", copy);
-	} else if (e->text != NULL) {
-		json_add_string(o, "text", e->text);
-	}
-	if (e->kind == EVENT_STEP_DONE || e->kind == EVENT_STEP_FAILED)
-		json_add_number(o, "duration_us", (int64_t)e->duration);
-	if (e->kind == EVENT_STEP_PACKED || e->kind == EVENT_STEP_CACHED) {
-		json_add_number(o, "added", (int64_t)e->added);
-		json_add_number(o, "modified", (int64_t)e->modified);
-		json_add_number(o, "removed", (int64_t)e->removed);
-	}
-	if (e->kind == EVENT_STEP_PACKED) {
-		json_add_number(o, "bytes", (int64_t)e->bytes);
-		if (e->digest != NULL)
-			json_add_string(o, "diff_id", e->digest);
-		else
-			json_add_null(o, "diff_id");
-	}
-	json_render(o, false, &text);
-	fprintf(p->out, "%s\n", text.data);
+	buf_printf(out, "+%llu ~%llu -%llu, %s", (unsigned long long)e->added,
+		   (unsigned long long)e->modified, (unsigned long long)e->removed,
+		   size_format(e->bytes, size));
+	if (e->repeated > 0)
+		buf_printf(out, " (%s of files repeat content below)",
+			   size_format(e->repeated, size));
 }
 
 /* --- the sink ------------------------------------------------------------------------------ */
+
+/* What every view knows of the steps. */
+static void remember(struct progress *p, const struct event *e)
+{
+	struct progress_step *s;
+
+	if (e->kind == EVENT_WARNING) {
+		p->warnings = xgrow(p->warnings, p->warning_count, sizeof(char *));
+		p->warnings[p->warning_count++] = xstrdup(e->text);
+	}
+	if (e->step == 0)
+		return;
+	if (e->steps > p->total)
+		p->total = e->steps;
+	s = progress_step(p, e);
+	if (e->kind == EVENT_STEP_START) {
+		s->began = e->at;
+		free(s->why);
+		s->why = clean_lines(e->text);
+	}
+	p->cached += e->kind == EVENT_STEP_CACHED;
+	p->done += e->kind == EVENT_STEP_CACHED || e->kind == EVENT_STEP_PACKED;
+	if (e->kind == EVENT_STEP_PACKED)
+		p->packed += e->bytes;
+}
 
 static void emit(void *user, const struct event *e)
 {
 	struct progress *p = user;
 
-	if (e->kind == EVENT_WARNING && p->mode != PROGRESS_JSON) {
-		p->warnings = xgrow(p->warnings, p->warning_count, sizeof(char *));
-		p->warnings[p->warning_count++] = xstrdup(e->text);
-	}
+	remember(p, e);
 	switch (p->mode) {
 	case PROGRESS_PLAIN:
-		print_text(p, e);
+		plain_event(p, e);
 		break;
 	case PROGRESS_TTY:
-		print_terminal(p, e);
-		break;
+		tty_event(p, e);
+		return;
 	case PROGRESS_JSON:
-		print_json(p, e);
+		json_event(p, e);
 		break;
 	case PROGRESS_QUIET:
 		if (e->kind == EVENT_STEP_FAILED)
-			fprintf(p->out, "%s", e->text);
+			progress_failure(p, e);
 		break;
 	}
-	fflush(p->out);
+	/* What concerns no step may be followed by work without a pause. */
+	if (e->step == 0 || p->out.length >= WRITE_CHUNK)
+		progress_write(p);
 }
 
-struct progress *progress_new(enum progress_mode mode, FILE *out, int steps)
+static int idle(void *user)
+{
+	struct progress *p = user;
+
+	if (p->mode == PROGRESS_TTY)
+		return tty_idle(p);
+	progress_write(p);
+	return -1;
+}
+
+struct progress *progress_new(enum progress_mode mode, int out)
 {
 	struct progress *p = xcalloc(1, sizeof(*p));
 
-	*p = (struct progress){.mode = mode, .out = out, .steps = steps};
-	p->sink = (struct event_sink){.emit = emit, .user = p};
-	p->lines = xcalloc((size_t)steps + 1, sizeof(*p->lines));
-	for (int i = 0; i <= steps; i++)
-		p->lines[i].text = (struct buf)BUF_INIT;
+	*p = (struct progress){.mode = mode,
+			       .fd = out,
+			       .out = BUF_INIT,
+			       .live = BUF_INIT,
+			       .failure = BUF_INIT,
+			       .glyphs = GLYPHS_INIT};
+	p->sink = (struct event_sink){.emit = emit, .idle = idle, .user = p};
+	if (mode == PROGRESS_TTY)
+		tty_init(p);
 	return p;
 }
 
@@ -339,21 +244,33 @@ const struct event_sink *progress_sink(struct progress *p)
 unsigned progress_finish(struct progress *p)
 {
 	if (p->mode == PROGRESS_TTY)
-		erase_footer(p);
-	for (size_t i = 0; i < p->warning_count; i++)
-		fprintf(p->out, "warning: %s\n", p->warnings[i]);
+		tty_finish(p);
+	for (size_t i = 0; p->mode != PROGRESS_JSON && i < p->warning_count; i++)
+		buf_printf(&p->out, "%swarning:%s %s\n", p->palette.warning, p->palette.off,
+			   p->warnings[i]);
+	progress_write(p);
 	return (unsigned)p->warning_count;
+}
+
+uint64_t progress_packed(const struct progress *p)
+{
+	return p->packed;
 }
 
 void progress_free(struct progress *p)
 {
 	if (p == NULL)
 		return;
-	for (int i = 0; i <= p->steps; i++)
-		buf_release(&p->lines[i].text);
-	free(p->lines);
+	for (int i = 0; i < p->step_count; i++)
+		step_release(&p->steps[i]);
+	free(p->steps);
 	for (size_t i = 0; i < p->warning_count; i++)
 		free(p->warnings[i]);
 	free(p->warnings);
+	free(p->status);
+	buf_release(&p->out);
+	buf_release(&p->live);
+	buf_release(&p->failure);
+	glyphs_release(&p->glyphs);
 	free(p);
 }

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_STEP_FAILED, /* duration; text: the cause, and where it is in the Dockerfile; output:
 			      the last that its program wrote */
 	EVENT_STATUS,      /* text: what the build as a whole does now */
+	EVENT_NOTE,        /* text: a decision worth a line */
 	EVENT_WARNING, /* text: one finding, possibly several lines, as dockerfile_render_diag() */
 };
 
