@@ -143,8 +143,8 @@ static int publish(struct build *b, struct layers *layers, struct build_result *
 	if (when < 0 && image_created(b, layers, &when, err) < 0)
 		return -1;
 	fill_config(b, layers, timestamp_format(when, created), &c);
-	if (image_publish(b->store, &c, layers->item, layers->count, NULL, &result->ref, &result->id,
-			  err) < 0)
+	if (image_publish(b->store, &c, layers->item, layers->count, NULL, &result->ref,
+			  &result->id, err) < 0)
 		return error_add(err, "writing the image");
 	return commit(b, result, err);
 }

@@ -284,7 +284,8 @@ static void check_port(const struct lint_at *at, const char *text, struct span s
 		     "the protocol of port '%s' should be lowercase", text);
 		break;
 	}
-	if (strchr(text, ':') != NULL)
+	/* ":80" names neither an address nor a port. */
+	if (text[strspn(text, ":")] != '\0' && strchr(text + strspn(text, ":"), ':') != NULL)
 		warn(at, RULE_EXPOSE_INVALID_FORMAT, span,
 		     "run the image with -p to publish a port of the host",
 		     "EXPOSE '%s' should not define an IP address or a host port", text);

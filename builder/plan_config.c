@@ -254,10 +254,14 @@ static void apply_healthcheck(const struct place *at)
 		char *end;
 
 		h.retries = strtol(retries->value, &end, 10);
-		if (*end != '\0' || *retries->value == '\0' || h.retries < 0)
+		if (*end != '\0' || *retries->value == '\0' || h.retries < 0 ||
+		    h.retries > INT32_MAX)
 			plan_report(at->p, at->file, DIAG_ERROR, retries->at, NULL,
 				    "--retries must be a number that is not negative");
 	}
+	/* The times of a check that does not happen mean nothing, whatever the flags say. */
+	if (none)
+		h = (struct healthcheck){.present = true};
 	h.test.present = true;
 	if (none) {
 		strings_add(&c->arena, &h.test, "NONE");

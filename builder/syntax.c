@@ -35,7 +35,7 @@ int port_parse(const char *text, struct port_range *out, struct error *err)
 	const char *slash = strchr(text, '/');
 	size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
 	const char *colon = memrchr(text, ':', length);
-	struct port_range range = {.protocol = slash == NULL ? "tcp" : NULL};
+	struct port_range range = {.protocol = slash == NULL || slash[1] == '\0' ? "tcp" : NULL};
 	const char *dash;
 
 	for (size_t i = 0; slash != NULL && i < 3; i++)

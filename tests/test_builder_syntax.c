@@ -29,7 +29,7 @@ static const struct {
 	{"", false, 0, 0, NULL},
 	{"-", false, 0, 0, NULL},
 	{"80-", false, 0, 0, NULL},
-	{"80/", false, 0, 0, NULL},
+	{"80/", true, 80, 80, "tcp"}, /* as BuildKit reads it */
 	{"80/http", false, 0, 0, NULL},
 	{"http", false, 0, 0, NULL},
 	{"99999999999999999999", false, 0, 0, NULL},
