@@ -84,6 +84,7 @@ struct build_options {
 	bool no_build;              /* nothing will be executed: what the build asks of its caller
 				       (secrets, agents, permissions) may be missing */
 	const char *platform;       /* "os/arch[/variant]"; NULL: this machine's */
+	bool several_platforms;     /* so that labels of steps say which */
 	enum build_network network; /* of RUN without --network */
 	bool allow_host_network, allow_insecure; /* --allow */
 	const struct build_arg *hosts;           /* --add-host: name, address */
@@ -120,8 +121,10 @@ struct build_options {
 enum { BUILD_LOG_NAME = 64 };
 
 struct build_result {
-	struct ref ref;   /* manifest, size, media type; name NULL */
-	struct digest id; /* config digest: the image ID */
+	struct ref ref;           /* manifest, size, media type; name NULL */
+	struct digest id;         /* config digest: the image ID */
+	struct platform platform; /* texts live as long as the plan */
+	int64_t epoch;            /* SOURCE_DATE_EPOCH that applied; -1: none */
 	unsigned steps, cached;
 	unsigned warnings;
 	char log[BUILD_LOG_NAME]; /* the whole output, in the store's logs/; "" if there was none;
@@ -148,7 +151,7 @@ const struct config *build_target_config(const struct plan *p);
    writes nothing. json: one JSON document instead. */
 int plan_describe(struct plan *p, bool json, struct buf *out, struct error *err);
 
-/* Executes it. On success the image is committed under the tags. On failure nothing is named; steps
+/* Executes it. On success the image is in the store; builder/publish.h names it. On failure steps
    that completed stay in the cache. A step that fails gives ERROR_CHILD with its exit status in
    *exit_status (128 + signal for a signal). */
 int build_run(struct plan *p, struct build_result *result, int *exit_status, struct error *err);

@@ -7,13 +7,19 @@
 
 #include "layers/image.h"
 
-/* Writes the root as one uncompressed tar; later mtimes are clamped to epoch unless it is -1.
-   Blocks; unpacks layers that are not there as trees. */
-int export_tar(struct store *s, const struct image *image, int64_t epoch, int to,
+/* One image of the output. */
+struct export_root {
+	const struct image *image;
+	const char *directory; /* where its root goes in the output; NULL: it is the output */
+	int64_t epoch;         /* later mtimes are clamped to this; -1: none */
+};
+
+/* Writes the roots as one uncompressed tar. Blocks; unpacks layers that are not there as trees. */
+int export_tar(struct store *s, const struct export_root *roots, size_t count, int to,
 	       struct error *err);
 
-/* Copies the root into a directory; files that are there already are replaced, others stay. */
-int export_directory(struct store *s, const struct image *image, int64_t epoch, int to,
+/* Copies the roots into a directory; files that are there already are replaced, others stay. */
+int export_directory(struct store *s, const struct export_root *roots, size_t count, int to,
 		     struct error *err);
 
 #endif

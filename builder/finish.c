@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps' layers become an image. Nothing else runs any more, so blocking is fine here. */
+#include "builder/publish.h"
 #include "builder/run.h"
 
 #include <string.h>
@@ -108,28 +109,13 @@ static int recompress(struct build *b, struct layers *layers, struct error *err)
 	return 0;
 }
 
-static int commit(struct build *b, struct build_result *result, struct error *err)
-{
-	const struct build_options *o = b->options;
-	size_t count = o->tag_count > 0 ? o->tag_count : 1;
-	auto_free struct ref *refs = xcalloc(count, sizeof(*refs));
-	int status;
-
-	for (size_t i = 0; i < count; i++) {
-		refs[i] = result->ref;
-		refs[i].name = xstrdup(o->tag_count > 0 ? o->tags[i] : "");
-		refs[i].when = (int64_t)time(NULL);
-	}
-	status = store_commit(b->store, refs, count, err);
-	for (size_t i = 0; i < count; i++)
-		free(refs[i].name);
-	return status;
-}
-
 static int publish(struct build *b, struct layers *layers, struct build_result *result,
 		   struct error *err)
 {
 	auto_(config) struct config c = CONFIG_INIT;
+	auto_(arena) struct arena arena = ARENA_INIT;
+	struct labels annotations = {.item = NULL};
+	const char *platform;
 	char created[TIMESTAMP_SIZE];
 	int64_t when = b->plan->epoch;
 
@@ -143,10 +129,13 @@ static int publish(struct build *b, struct layers *layers, struct build_result *
 	if (when < 0 && image_created(b, layers, &when, err) < 0)
 		return -1;
 	fill_config(b, layers, timestamp_format(when, created), &c);
-	if (image_publish(b->store, &c, layers->item, layers->count, NULL, &result->ref,
+	platform = platform_text(&arena, &b->plan->platform);
+	build_annotations(b->options->annotations, b->options->annotation_count, ANNOTATE_MANIFEST,
+			  platform, &arena, &annotations);
+	if (image_publish(b->store, &c, layers->item, layers->count, &annotations, &result->ref,
 			  &result->id, err) < 0)
 		return error_add(err, "writing the image");
-	return commit(b, result, err);
+	return 0;
 }
 
 int finish(struct build *b, struct build_result *result, struct error *err)
@@ -162,6 +151,8 @@ int finish(struct build *b, struct build_result *result, struct error *err)
 	free(layers.item);
 	if (status < 0)
 		return status;
+	result->platform = b->plan->platform;
+	result->epoch = b->plan->epoch;
 	result->steps = (unsigned)b->plan->step_count;
 	for (size_t i = 0; i < b->plan->step_count; i++)
 		result->cached += b->steps[i].cached;

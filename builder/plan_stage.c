@@ -159,8 +159,11 @@ void plan_need(struct plan *p, struct stage_plan *stage)
 		p->steps = arena_grow(&p->arena, p->steps, p->step_count, sizeof(struct step *));
 		p->steps[p->step_count++] = s;
 		s->number = (int)p->step_count;
-		s->label = arena_printf(&p->arena, "[%s %zu/%zu] %s", stage->name, i + 1,
-					stage->step_count, short_text(p, s->insn));
+		s->label = arena_printf(
+			&p->arena, "[%s%s%s %zu/%zu] %s",
+			p->options->several_platforms ? platform_text(&p->arena, &p->platform) : "",
+			p->options->several_platforms ? " " : "", stage->name, i + 1,
+			stage->step_count, short_text(p, s->insn));
 	}
 	p->current = caller;
 }

@@ -187,6 +187,26 @@ static int fill_annotations(struct build_settings *s, const struct option_list *
 	return 0;
 }
 
+/* type=image stands for more names and annotations of what goes into the store. */
+static void take_image(struct build_settings *s, const struct output_spec *output)
+{
+	struct build_options *o = &s->options;
+	size_t tags = o->tag_count + output->name_count;
+	size_t count = o->annotation_count + output->annotation_count;
+	const char **names = arena_alloc(&s->arena, tags * sizeof(*names));
+	struct build_annotation *all = arena_alloc(&s->arena, count * sizeof(*all));
+
+	for (size_t i = 0; i < tags; i++)
+		names[i] = i < o->tag_count ? o->tags[i] : output->names[i - o->tag_count];
+	for (size_t i = 0; i < count; i++)
+		all[i] = i < o->annotation_count ? o->annotations[i]
+						 : output->annotations[i - o->annotation_count];
+	o->tags = names;
+	o->tag_count = tags;
+	o->annotations = all;
+	o->annotation_count = count;
+}
+
 static int fill_outputs(struct build_settings *s, const struct option_list *list, struct error *err)
 {
 	size_t streams = 0;
@@ -200,6 +220,14 @@ static int fill_outputs(struct build_settings *s, const struct option_list *list
 		if (o->dest != NULL && strcmp(o->dest, "-") == 0 && ++streams > 1)
 			return error_set(err, ERROR_USAGE,
 					 "--output: only one can be the standard output");
+		if (o->type == OUTPUT_DOCKER && (s->platform_count > 1 || s->force_index)) {
+			error_set(err, ERROR_USAGE,
+				  "--output=%s: a docker archive holds one platform",
+				  list->item[s->output_count]);
+			return error_hint(err, "type=oci holds several");
+		}
+		if (o->type == OUTPUT_IMAGE)
+			take_image(s, o);
 	}
 	return 0;
 }
@@ -228,27 +256,26 @@ static int split(struct build_settings *s, const struct option_list *list, const
 static int fill_platforms(struct build_settings *s, const struct option_list *list,
 			  struct error *err)
 {
-	const char **texts = NULL;
-	struct platform *platforms;
+	const char **texts = NULL, **platforms;
 	size_t count = 0;
 
 	if (split(s, list, "platform", &texts, &count, err) < 0)
 		return -1;
 	platforms = arena_alloc(&s->arena, count * sizeof(*platforms));
+	s->platforms = platforms;
 	for (size_t i = 0; i < count; i++) {
 		bool twice = false;
 		struct platform p;
+		const char *text;
 
 		if (platform_parse(&s->arena, texts[i], &p, err) < 0)
 			return error_add(err, "--platform");
+		text = platform_text(&s->arena, &p);
 		for (size_t j = 0; j < s->platform_count; j++)
-			twice = twice || platform_equal(&platforms[j], &p);
+			twice = twice || strcmp(platforms[j], text) == 0;
 		if (!twice)
-			platforms[s->platform_count++] = p;
+			platforms[s->platform_count++] = text;
 	}
-	s->platforms = platforms;
-	if (count > 0)
-		s->options.platform = platform_text(&s->arena, &platforms[0]);
 	return 0;
 }
 
@@ -270,6 +297,22 @@ static int fill_allow(struct build_settings *s, const struct option_list *list, 
 		}
 	}
 	return 0;
+}
+
+/* A build argument by which BuildKit is told something, read as BuildKit reads it. */
+static bool is_true(const struct build_options *o, const char *name)
+{
+	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+	bool wanted = false;
+
+	for (size_t i = 0; i < o->arg_count; i++) {
+		if (strcmp(o->args[i].name, name) != 0)
+			continue;
+		wanted = false;
+		for (size_t j = 0; j < sizeof(yes) / sizeof(yes[0]); j++)
+			wanted = wanted || strcmp(o->args[i].value, yes[j]) == 0;
+	}
+	return wanted;
 }
 
 /* --- single options ------------------------------------------------------------------------ */
@@ -353,6 +396,8 @@ int build_settings_fill(struct build_settings *s, const struct build_values *v, 
 	const char **filter = NULL;
 
 	o->arg_count = fill_args(s, &v->args, true, &o->args);
+	s->force_index = is_true(o, "BUILDKIT_MULTI_PLATFORM");
+	o->fetch.keep_git_dir = is_true(o, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
 	o->label_count = fill_args(s, &v->labels, false, &o->labels);
 	if (fill_simple(s, v, err) < 0 || fill_allow(s, &v->allow, err) < 0 ||
 	    fill_epoch(s, v, err) < 0 || fill_tags(s, &v->tags, err) < 0 ||

@@ -24,8 +24,9 @@ struct build_values {
 struct build_settings {
 	struct arena arena;
 	struct build_options options; /* without what comes from input and store */
-	const struct platform *platforms;
-	size_t platform_count; /* 0: this machine */
+	const char *const *platforms; /* normalised */
+	size_t platform_count;        /* 0: this machine */
+	bool force_index;             /* even of one platform: BUILDKIT_MULTI_PLATFORM */
 	struct output_spec *outputs;
 	size_t output_count;
 	struct buf *secrets; /* the values of options.fetch.secrets; wiped at the end */

@@ -23,14 +23,28 @@ struct output_spec {
    in the arena. */
 int output_parse(struct arena *arena, const char *text, struct output_spec *out, struct error *err);
 
-int output_write(const struct output_spec *o, struct store *s, const struct build_result *result,
-		 const char *const *tags, size_t tag_count, int64_t epoch, struct error *err);
+/* What was built. */
+struct built {
+	const struct build_result *results; /* one for each platform */
+	size_t count;
+	bool index;
+	const struct ref *named; /* what the tags point at */
+	const char *const *tags;
+	size_t tag_count;
+	const struct build_annotation *annotations;
+	size_t annotation_count;
+};
 
-/* The image ID into a file. */
-int output_iidfile(const char *path, const struct build_result *result, struct error *err);
+/* The image ID, or the digest of the index. */
+const struct digest *built_id(const struct built *b);
+
+int output_write(const struct output_spec *o, struct store *s, const struct built *built,
+		 struct error *err);
+
+/* The ID into a file. */
+int output_iidfile(const char *path, const struct built *built, struct error *err);
 /* containerimage.digest and its kin, as buildx writes them. */
-int output_metadata(const char *path, const struct build_result *result,
-		    const struct dockerfile *file, const char *const *tags, size_t tag_count,
+int output_metadata(const char *path, const struct built *built, const struct dockerfile *file,
 		    struct error *err);
 
 #endif

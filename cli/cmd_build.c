@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build.h"
+#include "builder/publish.h"
 #include "cli/build_call.h"
 #include "cli/build_input.h"
 #include "cli/build_options.h"
@@ -15,7 +16,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/signalfd.h>
 
 static const char *const progress_names[] = {"auto", "tty", "plain", "json", "quiet", NULL};
@@ -103,18 +103,36 @@ static const struct option_spec options[] = {
 	 "no attestation is written; only false is taken", NULL},
 };
 
+/* The build for one platform. */
+struct part {
+	struct build_options options;
+	struct dockerfile *file;
+	struct plan *plan;
+	char *findings; /* as they were printed */
+};
+
 /* Everything a build needs from the outside, owned until it has ended. */
 struct session {
-	struct dockerfile *file;
 	struct build_input input;
 	struct build_settings settings;
-	struct build_options *options; /* the settings' */
+	struct part *parts;
+	struct build_result *results; /* of the parts */
+	size_t part_count;
+	bool index; /* the tags name an index, not an image */
+	uint64_t packed;
 	int interrupt;
 };
 
 static void session_release(struct session *s)
 {
-	dockerfile_free(s->file);
+	for (size_t i = 0; i < s->part_count; i++) {
+		build_result_release(&s->results[i]);
+		plan_free(s->parts[i].plan);
+		dockerfile_free(s->parts[i].file);
+		free(s->parts[i].findings);
+	}
+	free(s->parts);
+	free(s->results);
 	build_input_release(&s->input);
 	build_settings_release(&s->settings);
 	cleanup_fd(&s->interrupt);
@@ -136,13 +154,27 @@ static void print_findings(const struct dockerfile *df, enum progress_mode mode,
 }
 
 /* There is no plan: mistakes are in the way of seeing warnings, unless those are the reason. */
-static int explain_failure(const struct session *s, enum progress_mode mode,
+static int explain_failure(const struct part *part, enum progress_mode mode,
 			   const struct error *err)
 {
-	bool warnings = err->code == ERROR_SYNTAX && dockerfile_errors(s->file) == 0;
+	bool warnings = err->code == ERROR_SYNTAX && dockerfile_errors(part->file) == 0;
 
-	print_findings(s->file, mode, warnings ? FINDINGS_ALL : FINDINGS_ERRORS);
+	print_findings(part->file, mode, warnings ? FINDINGS_ALL : FINDINGS_ERRORS);
 	return -1;
+}
+
+/* What was found for one platform is mostly found for each. */
+static void print_new_findings(struct session *s, size_t at, enum progress_mode mode)
+{
+	auto_(buf) struct buf text = BUF_INIT;
+	struct part *part = &s->parts[at];
+
+	findings_text(part->file, FINDINGS_ALL, &text);
+	part->findings = buf_steal(&text);
+	for (size_t i = 0; i < at; i++)
+		if (strcmp(s->parts[i].findings, part->findings) == 0)
+			return;
+	print_findings(part->file, mode, FINDINGS_ALL);
 }
 
 /* Interruptions arrive in the loop, so that a build ends in order. */
@@ -159,112 +191,184 @@ static int catch_signals(struct session *s, struct error *err)
 	s->interrupt = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->interrupt < 0)
 		return error_sys(err, "watching signals");
-	s->options->interrupt = s->interrupt;
+	for (size_t i = 0; i < s->part_count; i++)
+		s->parts[i].options.interrupt = s->interrupt;
 	return 0;
 }
 
-static void print_summary(const struct session *s, const struct build_result *r, uint64_t packed,
-			  uint64_t began)
+static void print_summary(const struct session *s, const struct ref *named, uint64_t began)
 {
-	char id[DIGEST_TEXT_SIZE], size[FORMAT_SIZE];
+	const struct build_options *o = &s->settings.options;
+	const struct digest *id = s->index ? &named->manifest : &s->results[0].id;
+	unsigned steps = 0, cached = 0;
+	char text[DIGEST_TEXT_SIZE], size[FORMAT_SIZE];
 
-	fprintf(stderr, "%s", digest_text(&r->id, id));
-	for (size_t i = 0; i < s->options->tag_count; i++)
-		fprintf(stderr, "%s %s", i == 0 ? " is" : ",", s->options->tags[i]);
-	fprintf(stderr, "\n%u step%s, %u cached, ", r->steps, r->steps == 1 ? "" : "s", r->cached);
-	if (packed > 0)
-		fprintf(stderr, "%s packed, ", size_format(packed, size));
+	for (size_t i = 0; i < s->part_count; i++) {
+		steps += s->results[i].steps;
+		cached += s->results[i].cached;
+	}
+	fprintf(stderr, "%s", digest_text(id, text));
+	for (size_t i = 0; i < o->tag_count; i++)
+		fprintf(stderr, "%s %s", i == 0 ? " is" : ",", o->tags[i]);
+	fprintf(stderr, "\n%u step%s, %u cached, ", steps, steps == 1 ? "" : "s", cached);
+	if (s->packed > 0)
+		fprintf(stderr, "%s packed, ", size_format(s->packed, size));
 	fprintf(stderr, "%.3fs\n", (double)(loop_now() - began) / 1e6);
 }
 
 static int write_results(struct cli *cli, const struct session *s, const struct build_values *v,
-			 enum progress_mode mode, const struct build_result *r, struct error *err)
+			 enum progress_mode mode, const struct ref *named, struct error *err)
 {
-	const struct build_options *o = s->options;
+	const struct build_options *o = &s->settings.options;
+	const struct built built = {
+		.results = s->results,
+		.count = s->part_count,
+		.index = s->index,
+		.named = named,
+		.tags = o->tags,
+		.tag_count = o->tag_count,
+		.annotations = o->annotations,
+		.annotation_count = o->annotation_count,
+	};
 	bool to_stdout = false;
 	char id[DIGEST_TEXT_SIZE];
 
 	for (size_t i = 0; i < s->settings.output_count; i++) {
 		const struct output_spec *output = &s->settings.outputs[i];
 
-		if (output_write(output, cli->store, r, o->tags, o->tag_count, o->epoch, err) < 0)
+		if (output_write(output, cli->store, &built, err) < 0)
 			return -1;
 		to_stdout = to_stdout || (output->dest != NULL && strcmp(output->dest, "-") == 0);
 	}
-	if (v->iidfile != NULL && output_iidfile(v->iidfile, r, err) < 0)
+	if (v->iidfile != NULL && output_iidfile(v->iidfile, &built, err) < 0)
 		return -1;
-	if (v->metadata != NULL &&
-	    output_metadata(v->metadata, r, s->file, o->tags, o->tag_count, err) < 0)
+	if (v->metadata != NULL && output_metadata(v->metadata, &built, s->parts[0].file, err) < 0)
 		return -1;
 	/* With -o - the standard output is the archive; nothing may follow it. */
 	if (mode == PROGRESS_QUIET && !to_stdout)
-		out_printf(cli->out, "%s\n", digest_text(&r->id, id));
+		out_printf(cli->out, "%s\n", digest_text(built_id(&built), id));
 	return 0;
 }
 
-static int run_plan(struct cli *cli, struct session *s, const struct build_values *v,
-		    struct plan *plan, struct error *err)
+static int run_part(struct cli *cli, struct session *s, size_t at, enum progress_mode mode,
+		    struct error *err)
 {
-	enum progress_mode mode = progress_mode(v->quiet ? "quiet" : v->progress, STDERR_FILENO);
+	struct part *part = &s->parts[at];
 	auto_(progress) struct progress *progress = progress_new(mode, STDERR_FILENO);
-	struct build_result result = {.steps = 0};
-	uint64_t began = loop_now();
+	struct build_result *result = &s->results[at];
 	int exit_status = 0, status;
 
-	s->options->sink = progress_sink(progress);
-	if (catch_signals(s, err) < 0)
-		return -1;
-	status = build_run(plan, &result, &exit_status, err);
+	part->options.sink = progress_sink(progress);
+	status = build_run(part->plan, result, &exit_status, err);
+	part->options.sink = NULL;
 	progress_finish(progress);
+	s->packed += progress_packed(progress);
 	if (mode != PROGRESS_QUIET)
-		print_findings(s->file, mode, FINDINGS_ALL);
-	if (status < 0 && result.log[0] != '\0' && mode != PROGRESS_JSON)
-		fprintf(stderr, "the whole output: %s/logs/%s\n", cli->root_path, result.log);
-	if (status == 0)
-		status = write_results(cli, s, v, mode, &result, err);
-	if (status == 0 && (mode == PROGRESS_PLAIN || mode == PROGRESS_TTY))
-		print_summary(s, &result, progress_packed(progress), began);
-	build_result_release(&result);
+		print_new_findings(s, at, mode);
+	if (status < 0 && result->log[0] != '\0' && mode != PROGRESS_JSON)
+		fprintf(stderr, "the whole output: %s/logs/%s\n", cli->root_path, result->log);
 	return status;
 }
 
-static int describe(struct cli *cli, const struct build_values *v, struct plan *plan,
+/* Nothing gets a name unless every platform was built. */
+static int run_parts(struct cli *cli, struct session *s, const struct build_values *v,
+		     struct error *err)
+{
+	enum progress_mode mode = progress_mode(v->quiet ? "quiet" : v->progress, STDERR_FILENO);
+	const struct build_options *o = &s->settings.options;
+	auto_(ref) struct ref named = {.name = NULL};
+	uint64_t began = loop_now();
+
+	if (catch_signals(s, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->part_count; i++) {
+		if (run_part(cli, s, i, mode, err) == 0)
+			continue;
+		return s->part_count > 1
+			       ? error_add(err, "for platform %s", s->parts[i].options.platform)
+			       : -1;
+	}
+	if (build_join(cli->store, s->results, s->part_count, s->index, o->annotations,
+		       o->annotation_count, &named, err) < 0 ||
+	    build_name(cli->store, &named, o->tags, o->tag_count, err) < 0 ||
+	    write_results(cli, s, v, mode, &named, err) < 0)
+		return -1;
+	if (mode == PROGRESS_PLAIN || mode == PROGRESS_TTY)
+		print_summary(s, &named, began);
+	return 0;
+}
+
+static int describe(struct cli *cli, const struct build_values *v, const struct session *s,
 		    struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	bool json = v->progress != NULL && strcmp(v->progress, "json") == 0;
 
-	if (plan_describe(plan, json, &text, err) < 0)
-		return -1;
+	for (size_t i = 0; i < s->part_count; i++) {
+		if (s->part_count > 1 && !json)
+			buf_printf(&text, "# platform %s\n", s->parts[i].options.platform);
+		if (plan_describe(s->parts[i].plan, json, &text, err) < 0)
+			return -1;
+	}
 	out_str(cli->out, text.data);
 	return 0;
 }
 
-static int answer(struct cli *cli, const struct session *s, const struct build_call *call,
+static int answer(struct cli *cli, const struct part *part, const struct build_call *call,
 		  struct error *err)
 {
 	auto_(plan) struct plan *plan = NULL;
 
-	if (call->method == CALL_TARGETS && dockerfile_errors(s->file) == 0)
-		return call_targets(call, s->file, cli->out);
-	plan = build_plan(s->options, err);
+	if (call->method == CALL_TARGETS && dockerfile_errors(part->file) == 0)
+		return call_targets(call, part->file, cli->out);
+	plan = build_plan(&part->options, err);
 	if (call->method == CALL_CHECK && (plan != NULL || err->code == ERROR_SYNTAX)) {
 		error_clear(err);
-		return call_check(call, s->file, cli->out);
+		return call_check(call, part->file, cli->out);
 	}
 	if (plan == NULL)
-		return explain_failure(s, PROGRESS_PLAIN, err);
+		return explain_failure(part, PROGRESS_PLAIN, err);
 	return call_outline(call, plan, cli->out);
 }
 
-/* The build argument by which BuildKit is told to keep .git of a git context. */
-static bool keeps_git_dir(const struct build_options *o)
+/* One part for each platform. */
+static int make_parts(struct session *s, struct error *err)
 {
-	for (size_t i = 0; i < o->arg_count; i++)
-		if (strcmp(o->args[i].name, "BUILDKIT_CONTEXT_KEEP_GIT_DIR") == 0)
-			return strcmp(o->args[i].value, "1") == 0 ||
-			       strcasecmp(o->args[i].value, "true") == 0;
-	return false;
+	const struct build_settings *set = &s->settings;
+	size_t count = set->platform_count > 0 ? set->platform_count : 1;
+
+	s->parts = xcalloc(count, sizeof(*s->parts));
+	s->results = xcalloc(count, sizeof(*s->results));
+	s->index = count > 1 || set->force_index;
+	for (; s->part_count < count; s->part_count++) {
+		struct part *part = &s->parts[s->part_count];
+
+		part->options = set->options;
+		part->options.several_platforms = count > 1;
+		if (set->platform_count > 0)
+			part->options.platform = set->platforms[s->part_count];
+		part->file = dockerfile_parse(s->input.name, s->input.text.data,
+					      s->input.text.length, err);
+		if (part->file == NULL)
+			return -1;
+		part->options.file = part->file;
+	}
+	return 0;
+}
+
+static int plan_parts(struct session *s, enum progress_mode mode, struct error *err)
+{
+	for (size_t i = 0; i < s->part_count; i++) {
+		struct part *part = &s->parts[i];
+
+		part->plan = build_plan(&part->options, err);
+		if (part->plan != NULL)
+			continue;
+		explain_failure(part, mode, err);
+		return s->part_count > 1 ? error_add(err, "for platform %s", part->options.platform)
+					 : -1;
+	}
+	return 0;
 }
 
 static int run(struct cli *cli, void *values, int argc, char **argv, struct error *err)
@@ -272,8 +376,7 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	const struct build_values *v = values;
 	auto_(session) struct session s = {
 		.input = BUILD_INPUT_INIT, .settings = BUILD_SETTINGS_INIT, .interrupt = -1};
-	struct build_options *o = s.options = &s.settings.options;
-	auto_(plan) struct plan *plan = NULL;
+	struct build_options *o = &s.settings.options;
 	struct build_call call;
 
 	(void)argc;
@@ -281,14 +384,9 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	    build_settings_fill(&s.settings, v, err) < 0)
 		return -1;
 	o->store = cli_store(cli, err);
-	o->fetch.keep_git_dir = keeps_git_dir(o);
 	if (o->store == NULL ||
 	    build_input_open(&s.input, o->store, &o->fetch, argv[0], v->file, err) < 0)
 		return -1;
-	s.file = dockerfile_parse(s.input.name, s.input.text.data, s.input.text.length, err);
-	if (s.file == NULL)
-		return -1;
-	o->file = s.file;
 	o->no_build = call.method != CALL_BUILD;
 	o->all_stages = call.method == CALL_CHECK && o->target == NULL;
 	o->context = s.input.context;
@@ -296,15 +394,13 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	o->dockerfile_in_context = s.input.in_context;
 	o->host_root = s.input.host_root;
 	o->host_cwd = AT_FDCWD;
+	if (make_parts(&s, err) < 0)
+		return -1;
 	if (call.method != CALL_BUILD)
-		return answer(cli, &s, &call, err);
-	plan = build_plan(o, err);
-	if (plan == NULL)
-		return explain_failure(
-			&s, progress_mode(v->quiet ? "quiet" : v->progress, STDERR_FILENO), err);
-	if (v->plan)
-		return describe(cli, v, plan, err);
-	return run_plan(cli, &s, v, plan, err);
+		return answer(cli, &s.parts[0], &call, err);
+	if (plan_parts(&s, progress_mode(v->quiet ? "quiet" : v->progress, STDERR_FILENO), err) < 0)
+		return -1;
+	return v->plan ? describe(cli, v, &s, err) : run_parts(cli, &s, v, err);
 }
 
 const struct command cmd_build = {

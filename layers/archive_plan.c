@@ -49,21 +49,6 @@ static void add_text(struct save_plan *p, struct buf *text, struct digest *diges
 
 /* --- an image ------------------------------------------------------------------------------ */
 
-/* The size of a config is in nobody's hands but its manifest's. */
-static int config_size(struct store *s, const struct image *image, uint64_t *size,
-		       struct error *err)
-{
-	auto_fd int fd = store_find(s, STORE_BLOBS, &image->config_digest, err);
-	struct stat st;
-
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0)
-		return error_sys(err, "opening the image config");
-	*size = (uint64_t)st.st_size;
-	return 0;
-}
-
 /* A form that is recorded or can be made from a recorded one; a layer that came from elsewhere and
    was not unpacked yet has no record. */
 static int convert(struct store *s, const struct layer *from, enum compression want,
@@ -86,7 +71,7 @@ static int plan_image(const struct planner *p, const struct image *image, struct
 	bool same = true;
 	uint64_t size = 0;
 
-	if (config_size(plan->store, image, &size, err) < 0)
+	if (image_config_size(plan->store, image, &size, err) < 0)
 		return -1;
 	for (size_t i = 0; i < image->layer_count; i++) {
 		layers[i] = image->layers[i];

@@ -76,6 +76,17 @@ int image_load(struct store *s, const struct digest *manifest, uint64_t size, st
 	return image_load_for(s, manifest, size, &platform_any, out, err);
 }
 
+static int put_document(struct store *s, const struct buf *text, const char *media_type,
+			struct ref *ref, struct error *err)
+{
+	if (blob_put(s, text->data, text->length, &ref->manifest, err) < 0)
+		return error_add(err, "writing a manifest");
+	ref->name = NULL;
+	ref->size = text->length;
+	ref->media_type = xstrdup(media_type);
+	return 0;
+}
+
 int image_publish(struct store *s, const struct config *config, const struct layer *layers,
 		  size_t count, const struct labels *annotations, struct ref *ref,
 		  struct digest *id, struct error *err)
@@ -99,13 +110,35 @@ int image_publish(struct store *s, const struct config *config, const struct lay
 	if (blob_put(s, text.data, text.length, &config_digest, err) < 0)
 		return error_add(err, "writing the image config");
 	manifest_render(&config_digest, text.length, layers, count, annotations, &manifest);
-	if (blob_put(s, manifest.data, manifest.length, &ref->manifest, err) < 0)
-		return error_add(err, "writing the manifest");
-	ref->name = NULL;
-	ref->size = manifest.length;
-	ref->media_type = xstrdup(MEDIA_MANIFEST);
+	if (put_document(s, &manifest, MEDIA_MANIFEST, ref, err) < 0)
+		return -1;
 	*id = config_digest;
 	return 0;
+}
+
+int image_config_size(struct store *s, const struct image *image, uint64_t *size, struct error *err)
+{
+	auto_fd int fd = store_find(s, STORE_BLOBS, &image->config_digest, err);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, "opening the image config");
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int image_republish(struct store *s, const struct image *image, struct ref *ref, struct error *err)
+{
+	auto_(buf) struct buf manifest = BUF_INIT;
+	uint64_t size = 0;
+
+	if (image_config_size(s, image, &size, err) < 0)
+		return -1;
+	manifest_render(&image->config_digest, size, image->layers, image->layer_count,
+			&image->annotations, &manifest);
+	return put_document(s, &manifest, MEDIA_MANIFEST, ref, err);
 }
 
 static void add_entry(struct json *list, const struct index_entry *e)
@@ -138,10 +171,5 @@ int index_publish(struct store *s, const struct index_entry *entries, size_t cou
 		add_entry(list, &entries[i]);
 	annotations_add(root, annotations);
 	json_render(root, false, &text);
-	if (blob_put(s, text.data, text.length, &ref->manifest, err) < 0)
-		return error_add(err, "writing the index");
-	ref->name = NULL;
-	ref->size = text.length;
-	ref->media_type = xstrdup(MEDIA_INDEX);
-	return 0;
+	return put_document(s, &text, MEDIA_INDEX, ref, err);
 }

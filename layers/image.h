@@ -139,6 +139,13 @@ int image_publish(struct store *s, const struct config *config, const struct lay
 		  size_t count, const struct labels *annotations, struct ref *ref,
 		  struct digest *id, struct error *err);
 
+/* Writes a manifest of our own for an image of the store: the same config and layers, and its
+   annotations as they are now. Fills *ref like image_publish(). */
+int image_republish(struct store *s, const struct image *image, struct ref *ref, struct error *err);
+/* The size of its config, which is in nobody's hands but its manifest's. */
+int image_config_size(struct store *s, const struct image *image, uint64_t *size,
+		      struct error *err);
+
 /* One image of an index. */
 struct index_entry {
 	const struct ref *ref; /* what it points at */
