@@ -70,6 +70,9 @@ void step_fail(struct execution *e, const struct error *err)
 
 	cleanup_fd(&e->lock);
 	set_state(e, STEP_DONE);
+	/* What a step was told stands in the Dockerfile, not on the command line. */
+	if (failed.code == ERROR_USAGE)
+		failed.code = ERROR_SYNTAX;
 	/* What was killed because something else failed is not a failure to talk about. */
 	if (e->build->error.code == ERROR_NONE && failed.code != ERROR_CANCELLED) {
 		auto_(buf) struct buf text = BUF_INIT;

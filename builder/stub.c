@@ -41,32 +41,51 @@ static int present(const struct stack *root, const struct stub_target *t, bool *
 	return 0;
 }
 
-/* A parent directory in the stub layer hides its metadata below, so it carries the same. */
-static int add_parent(const struct stack *root, int at, const char *path, const char *name,
-		      struct error *err)
+static int add_parent(int at, const char *path, const char *name, struct error *err)
 {
-	struct error missing = ERROR_INIT;
-	struct stat st = {.st_mode = S_IFDIR | 0755};
-	struct timespec times[2];
-	size_t tree;
-	auto_fd int fd = -1;
+	if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
+		return error_sys(err, "making %s", path);
+	return open_child(at, name, O_RDONLY | O_DIRECTORY, 0, err);
+}
 
-	if (mkdirat(at, name, 0755) < 0) {
-		if (errno != EEXIST)
-			return error_sys(err, "making %s", path);
-		return open_child(at, name, O_RDONLY | O_DIRECTORY, 0, err);
-	}
-	fd = open_child(at, name, O_RDONLY | O_DIRECTORY, 0, err);
-	if (fd < 0)
-		return -1;
-	if (root->count == 0 || stack_stat(root, path, false, &st, &tree, &missing) < 0 ||
-	    !S_ISDIR(st.st_mode))
-		return steal_fd(&fd);
-	times[0] = times[1] = st.st_mtim;
-	if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0 ||
+static int take_metadata(int fd, const struct stat *st, const char *path, struct error *err)
+{
+	struct timespec times[2] = {st->st_mtim, st->st_mtim};
+
+	if (fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0 ||
 	    futimens(fd, times) < 0)
 		return error_sys(err, "making %s", path);
-	return steal_fd(&fd);
+	return 0;
+}
+
+/* A parent directory in the stub layer hides its metadata below, so it carries the same. Done when
+   everything is in it, which would change its time, and the deepest first, which may not be
+   reached through the others any more. */
+static int hide_parents(const struct stack *root, int top, const char *target, struct error *err)
+{
+	auto_free char *path = xstrdup(target);
+
+	for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
+		struct error missing = ERROR_INIT;
+		struct stat st;
+		size_t tree;
+		auto_fd int fd = -1;
+
+		*slash = '\0';
+		if (root->count == 0 || stack_stat(root, path, false, &st, &tree, &missing) < 0 ||
+		    !S_ISDIR(st.st_mode))
+			continue;
+		fd = open_in(top, path, O_RDONLY | O_DIRECTORY, 0, &missing);
+		if (fd < 0 && missing.code == ERROR_NOT_FOUND)
+			continue; /* the image has the target itself */
+		if (fd < 0) {
+			*err = missing;
+			return -1;
+		}
+		if (take_metadata(fd, &st, path, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int add_file(int at, const char *name, const struct stub_target *t, struct error *err)
@@ -81,7 +100,7 @@ static int add_file(int at, const char *name, const struct stub_target *t, struc
 	return t->data != NULL ? write_all(fd, t->data, t->length, err) : 0;
 }
 
-static int add(const struct stack *root, int top, const struct stub_target *t, struct error *err)
+static int add(int top, const struct stub_target *t, struct error *err)
 {
 	auto_fd int at = reopen_dir(top, err);
 	auto_free char *path = xstrdup(t->path);
@@ -91,7 +110,7 @@ static int add(const struct stack *root, int top, const struct stub_target *t, s
 		int next;
 
 		*slash = '\0';
-		next = add_parent(root, at, path, name, err);
+		next = add_parent(at, path, name, err);
 		*slash = '/';
 		close(at);
 		at = next;
@@ -109,17 +128,12 @@ static int add(const struct stack *root, int top, const struct stub_target *t, s
 static int copy_root(const struct stack *root, int fd, struct error *err)
 {
 	struct stat st;
-	struct timespec times[2];
 
 	if (root->count == 0)
 		return 0;
 	if (fstat(root->trees[0], &st) < 0)
 		return error_sys(err, "reading the root directory");
-	times[0] = times[1] = st.st_mtim;
-	if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0 ||
-	    futimens(fd, times) < 0)
-		return error_sys(err, "making a stub layer");
-	return 0;
+	return take_metadata(fd, &st, "a stub layer", err);
 }
 
 int stub_make(const struct stack *root, int stage, const struct stub_target *targets, size_t count,
@@ -141,9 +155,12 @@ int stub_make(const struct stack *root, int stage, const struct stub_target *tar
 			if (fd < 0)
 				return -1;
 		}
-		if (add(root, fd, &targets[i], err) < 0)
+		if (add(fd, &targets[i], err) < 0)
 			return error_add(err, "making a stub layer");
 	}
+	for (size_t i = 0; fd >= 0 && i < count; i++)
+		if (hide_parents(root, fd, targets[i].path, err) < 0)
+			return error_add(err, "making a stub layer");
 	if (fd >= 0 && copy_root(root, fd, err) < 0)
 		return -1;
 	out->fd = steal_fd(&fd);

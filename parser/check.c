@@ -140,6 +140,16 @@ static void check_copy(struct parse *cx, const struct insn *insn)
 			       insn_name(insn->kind));
 		return;
 	}
+	for (size_t i = 0; i + 1 < insn->arg_count; i++) {
+		const struct heredoc *here = insn->args[i].heredoc;
+
+		if (here != NULL && (strchr(here->name, '/') != NULL ||
+				     strcmp(here->name, ".") == 0 || strcmp(here->name, "..") == 0))
+			semantic_error(
+				cx->df, here->at,
+				"the here-document becomes a file with the name of its delimiter",
+				"a file cannot have the name \"%s\"", here->name);
+	}
 	last = &insn->args[insn->arg_count - 1];
 	if (last->heredoc != NULL)
 		semantic_error(
