@@ -134,7 +134,11 @@ test_env   = TESTLIMIT=$(TESTLIMIT) VARVE=$(abspath $(O))/varve VARVE_BUILD=$(ab
 -include tests/fuzz/fuzz.mk
 -include bench/bench.mk
 
-check-now: all $(units) $(fuzz_checks)
+# A program of another processor, for tests/cli/platform.bats.
+$(O)/foreign/busybox-arm64:
+	@sh tests/foreign.sh $@
+
+check-now: all $(units) $(fuzz_checks) $(O)/foreign/busybox-arm64
 	@$(test_env) $(PROVE) -j$(PROVEJOBS) --timer \
 		--exec 'sh tests/one.sh' $(fuzz_checks) $(units) $(scripts)
 

@@ -11,7 +11,7 @@
 
 struct import_values {
 	struct option_list change;
-	const char *compression;
+	const char *compression, *platform;
 };
 
 static const char *const compressions[] = {"zstd", "gzip", "none", NULL};
@@ -22,6 +22,8 @@ static const struct option_spec options[] = {
 	 "apply a Dockerfile instruction to the config, such as CMD or ENV", NULL},
 	{0, "compression", OPTION_CHOICE, VALUE(compression), "zstd|gzip|none",
 	 "of the layer in the store; zstd is the default", compressions},
+	{0, "platform", OPTION_STRING, VALUE(platform), "OS/ARCH[/VARIANT]",
+	 "what the image is for; this machine unless given", NULL},
 };
 
 static int source_date_epoch(int64_t *epoch, struct error *err)
@@ -37,6 +39,18 @@ static int source_date_epoch(int64_t *epoch, struct error *err)
 	if (*end != '\0' || errno != 0 || *epoch < 0)
 		return error_set(err, ERROR_USAGE, "SOURCE_DATE_EPOCH: not a number of seconds: %s",
 				 text);
+	return 0;
+}
+
+static int set_platform(struct config *c, const char *text, struct error *err)
+{
+	struct platform p;
+
+	if (platform_parse(&c->arena, text, &p, err) < 0)
+		return error_add(err, "--platform");
+	c->os = p.os;
+	c->architecture = p.architecture;
+	c->variant = *p.variant != '\0' ? p.variant : NULL;
 	return 0;
 }
 
@@ -58,7 +72,8 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 		compression_parse(v->compression, &compression);
 	input = file_open_input(argv[0], true, false, err);
 	if (input < 0 || source_date_epoch(&epoch, err) < 0 || cli_store(cli, err) == NULL ||
-	    config_from_changes(cli->store, &v->change, &config, err) < 0)
+	    config_from_changes(cli->store, &v->change, &config, err) < 0 ||
+	    (v->platform != NULL && set_platform(&config, v->platform, err) < 0))
 		return -1;
 	if (archive_import(cli->store, input, &config, epoch, compression, &ref, &id, err) < 0)
 		return error_add(err, "importing %s", argv[0]);

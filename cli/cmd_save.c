@@ -30,6 +30,7 @@ static const struct option_spec options[] = {
 /* The images to save, each once, with the names it was asked for by. */
 struct selection {
 	struct image *images;
+	struct ref *indexes; /* beside images: what the name points at if that is an index */
 	struct save_item *items;
 	char **names;        /* all of them, one per operand; NULL for an ID */
 	size_t *image_of;    /* per operand */
@@ -41,9 +42,12 @@ static void selection_release(struct selection *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		image_release(&s->images[i]);
+	for (size_t i = 0; i < s->count; i++)
+		ref_release(&s->indexes[i]);
 	for (size_t i = 0; i < s->operands; i++)
 		free(s->names[i]);
 	free(s->images);
+	free(s->indexes);
 	free(s->items);
 	free(s->names);
 	free(s->image_of);
@@ -51,24 +55,41 @@ static void selection_release(struct selection *s)
 }
 DEFINE_CLEANUP_STRUCT(selection, struct selection, selection_release);
 
+/* What is saved: the image, or the index that leads to it. */
+static const struct digest *top_of(const struct selection *sel, size_t at)
+{
+	return sel->indexes[at].media_type != NULL ? &sel->indexes[at].manifest
+						   : &sel->images[at].manifest;
+}
+
 static int select_one(struct selection *sel, struct store *s, const char *what, struct error *err)
 {
 	struct image image = {.manifest_size = 0};
 	struct error no_name = ERROR_INIT;
 	auto_free char *name = name_canonical(what, &no_name);
 	auto_(ref) struct ref ref = {.name = NULL};
+	bool is_name, is_index;
 	size_t at = 0;
 
 	if (image_resolve(s, what, &image, err) < 0)
 		return -1;
-	while (at < sel->count && !digest_equal(&sel->images[at].manifest, &image.manifest))
+	is_name = name != NULL && ref_get(s, name, &ref, &no_name) == 0;
+	is_index = is_name && !digest_equal(&ref.manifest, &image.manifest);
+	while (at < sel->count &&
+	       !digest_equal(top_of(sel, at), is_index ? &ref.manifest : &image.manifest))
 		at++;
-	if (at == sel->count)
-		sel->images[sel->count++] = image;
-	else
-		image_release(&image);
-	if (name != NULL && ref_get(s, name, &ref, &no_name) == 0)
+	if (is_name)
 		sel->names[sel->operands] = steal(name);
+	if (at < sel->count) {
+		image_release(&image);
+	} else {
+		sel->images[at] = image;
+		if (is_index) {
+			sel->indexes[at] = ref;
+			ref = (struct ref){.name = NULL};
+		}
+		sel->count++;
+	}
 	sel->image_of[sel->operands++] = at;
 	return 0;
 }
@@ -79,6 +100,7 @@ static int select_all(struct selection *sel, struct store *s, int argc, char **a
 	size_t used = 0;
 
 	sel->images = xcalloc((size_t)argc, sizeof(*sel->images));
+	sel->indexes = xcalloc((size_t)argc, sizeof(*sel->indexes));
 	sel->items = xcalloc((size_t)argc, sizeof(*sel->items));
 	sel->names = xcalloc((size_t)argc, sizeof(*sel->names));
 	sel->image_of = xcalloc((size_t)argc, sizeof(*sel->image_of));
@@ -88,6 +110,8 @@ static int select_all(struct selection *sel, struct store *s, int argc, char **a
 			return -1;
 	for (size_t i = 0; i < sel->count; i++) {
 		sel->items[i].image = &sel->images[i];
+		if (sel->indexes[i].media_type != NULL)
+			sel->items[i].index = &sel->indexes[i];
 		sel->items[i].names = &sel->sorted[used];
 		for (size_t j = 0; j < sel->operands; j++)
 			if (sel->image_of[j] == i && sel->names[j] != NULL)

@@ -19,7 +19,7 @@ packages() {
 		linux-libc-dev ;;
 	apt:demo) echo busybox-static uidmap ;;
 	apt:test) echo perl git libcmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
-		busybox-static mmdebstrap uidmap attr libcap2-bin e2fsprogs util-linux strace \
+		busybox-static qemu-user-static mmdebstrap uidmap attr libcap2-bin e2fsprogs util-linux strace \
 		tar gzip bzip2 xz-utils zstd lighttpd openssh-server openssh-client openssl ;;
 	apt:lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
 	apt:bench) echo bash buildah crun runc docker.io containerd zstd isal openssl mmdebstrap busybox-static ;;
@@ -28,7 +28,7 @@ packages() {
 		libseccomp-devel ;;
 	dnf:demo) echo busybox shadow-utils ;;
 	dnf:test) echo perl-Test-Harness perl-JSON-PP perl-Digest-SHA git libcmocka-devel bats mandoc jq skopeo podman buildah \
-		crun runc busybox mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
+		crun runc busybox qemu-user-static-aarch64 mmdebstrap shadow-utils attr libcap e2fsprogs util-linux strace \
 		tar gzip bzip2 xz zstd lighttpd git-daemon openssh-server openssh-clients openssl ;;
 	dnf:lint) echo clang clang-tools-extra cppcheck ShellCheck ;;
 	dnf:bench) echo bash buildah crun runc moby-engine zstd openssl mmdebstrap busybox ;;
@@ -36,7 +36,7 @@ packages() {
 		openssl-dev curl-dev zlib-dev libdeflate-dev cjson-dev uthash-dev libcap-dev libseccomp-dev ;;
 	apk:demo) echo busybox-static shadow-subids ;;
 	apk:test) echo perl-utils git cmocka-dev bats mandoc jq skopeo umoci podman buildah crun runc \
-		busybox-static mmdebstrap shadow-subids attr libcap-utils e2fsprogs \
+		busybox-static qemu-aarch64 mmdebstrap shadow-subids attr libcap-utils e2fsprogs \
 		util-linux strace tar gzip bzip2 xz zstd lighttpd git-daemon \
 		openssh openssl ;;
 	apk:lint) echo clang clang-extra-tools cppcheck shellcheck ;;
