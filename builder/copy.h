@@ -18,6 +18,7 @@ struct copy_options {
 	const struct fetched *fetched; /* one a source, from copy_resolve() */
 	int target;                    /* the step's merged root */
 	const struct stack *below;     /* the image's root, for --chown names */
+	struct stat_cache *stats;      /* copy_list: or NULL */
 	bool *foreign; /* copy_list: set if a file is not owned by 0:0; NULL: of no interest */
 };
 

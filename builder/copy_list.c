@@ -4,6 +4,7 @@
 #include "builder/copy.h"
 
 #include "builder/copier.h"
+#include "builder/stat_cache.h"
 #include "common/fd.h"
 #include "layers/digest.h"
 
@@ -34,9 +35,13 @@ static void add_quoted(struct buf *out, const char *text)
 	}
 }
 
-static int hash_file(struct lister *l, int fd, struct digest *out, struct error *err)
+static int hash_file(struct lister *l, int fd, struct stat *st, struct digest *out,
+		     struct error *err)
 {
 	auto_(hasher) struct hasher *h = hasher_new();
+
+	if (fstat(fd, st) < 0)
+		return error_sys(err, "reading");
 
 	for (;;) {
 		ssize_t n = read(fd, l->chunk, READ_CHUNK);
@@ -101,11 +106,61 @@ static int list_attributes(struct lister *l, int fd, struct error *err)
 	return 0;
 }
 
-static int list_content(struct lister *l, const struct walk_entry *e, struct error *err)
+/* Only what has no attributes is remembered. */
+static int list_and_remember(struct lister *l, int fd, const struct stat *st,
+			     const struct digest *d, struct error *err)
 {
-	char target[PATH_MAX], text[DIGEST_TEXT_SIZE];
+	size_t length = l->out->length;
+
+	if (list_attributes(l, fd, err) < 0)
+		return -1;
+	if (l->o->stats != NULL && l->out->length == length)
+		stat_cache_put(l->o->stats, st, d);
+	return 0;
+}
+
+static void add_content(struct lister *l, const struct stat *st, const struct digest *d)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	buf_printf(l->out, " %lld %s", (long long)st->st_size, digest_text(d, text));
+}
+
+static int list_file(struct lister *l, const struct walk_entry *e, struct error *err)
+{
 	auto_fd int fd = -1;
 	struct digest d;
+	struct stat st;
+
+	if (l->o->stats != NULL && stat_cache_get(l->o->stats, &e->st, &d)) {
+		add_content(l, &e->st, &d);
+		return 0;
+	}
+	fd = open_child(e->dir, e->name, O_RDONLY | O_NONBLOCK, 0, err);
+	/* Of the file that is read: it may have been replaced since the walk saw it. */
+	if (fd < 0 || hash_file(l, fd, &st, &d, err) < 0)
+		return error_add(err, "%s", e->path);
+	add_content(l, &st, &d);
+	return list_and_remember(l, fd, &st, &d, err);
+}
+
+static int list_directory(struct lister *l, const struct walk_entry *e, struct error *err)
+{
+	const struct digest nothing = {.sha256 = {0}};
+	struct digest d;
+	auto_fd int fd = -1;
+
+	if (l->o->stats != NULL && stat_cache_get(l->o->stats, &e->st, &d))
+		return 0;
+	fd = open_child(e->dir, e->name, O_RDONLY | O_DIRECTORY, 0, err);
+	if (fd < 0)
+		return error_add(err, "%s", e->path);
+	return list_and_remember(l, fd, &e->st, &nothing, err);
+}
+
+static int list_content(struct lister *l, const struct walk_entry *e, struct error *err)
+{
+	char target[PATH_MAX];
 	ssize_t n;
 
 	if (S_ISLNK(e->st.st_mode)) {
@@ -116,16 +171,9 @@ static int list_content(struct lister *l, const struct walk_entry *e, struct err
 		buf_add_str(l->out, " -> ");
 		add_quoted(l->out, target);
 	} else if (S_ISREG(e->st.st_mode)) {
-		fd = open_child(e->dir, e->name, O_RDONLY | O_NONBLOCK, 0, err);
-		if (fd < 0 || hash_file(l, fd, &d, err) < 0)
-			return error_add(err, "%s", e->path);
-		buf_printf(l->out, " %lld %s", (long long)e->st.st_size, digest_text(&d, text));
-		return list_attributes(l, fd, err);
+		return list_file(l, e, err);
 	} else if (S_ISDIR(e->st.st_mode)) {
-		fd = open_child(e->dir, e->name, O_RDONLY | O_DIRECTORY, 0, err);
-		if (fd < 0)
-			return error_add(err, "%s", e->path);
-		return list_attributes(l, fd, err);
+		return list_directory(l, e, err);
 	} else if (S_ISCHR(e->st.st_mode) || S_ISBLK(e->st.st_mode)) {
 		buf_printf(l->out, " %u:%u", major(e->st.st_rdev), minor(e->st.st_rdev));
 	}

@@ -3,6 +3,7 @@
 #include "builder/run.h"
 
 #include "builder/inputs.h"
+#include "builder/stat_cache.h"
 #include "layers/json.h"
 
 #include <string.h>
@@ -54,6 +55,7 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 	struct step_found found = {.fetched = NULL};
 	struct digest parent, list_digest, key;
 	size_t from_count = 0;
+	auto_(stat_cache) struct stat_cache *stats = NULL;
 	bool listed = step_has_list(s);
 	bool known = parent_id(f, s, &parent);
 	struct error missing = ERROR_INIT;
@@ -72,6 +74,7 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 		/* A plan asks nobody: what a server has now is not known. */
 		if (step_is_remote(s))
 			return 0;
+		found.stats = stats = stat_cache_open(o->store, s);
 		if (step_list(p, s, &list, &found, err) < 0)
 			return error_add(err, "%s: %s", s->place, insn_name(s->insn->kind));
 		digest_of(list.data, list.length, &list_digest);

@@ -45,6 +45,7 @@ static int list_copy(const struct plan *p, const struct copy_spec *spec, bool re
 					     .store = p->options->store,
 					     .fetch = &p->options->fetch,
 					     .fetched = fetched,
+					     .stats = found->stats,
 					     .foreign = &found->foreign};
 
 	if ((remote && copy_resolve(&options, fetched, err) < 0) ||

@@ -18,8 +18,9 @@ bool step_is_remote(const struct step *s);
 
 /* What looking at it brought to light. */
 struct step_found {
-	bool foreign;            /* a file of a context does not belong to 0:0, as its copy will */
-	struct fetched *fetched; /* of a COPY with remote sources: one a source; the caller's */
+	struct stat_cache *stats; /* given: what is known of the files; or NULL */
+	bool foreign;             /* a file of a context does not belong to 0:0, as its copy will */
+	struct fetched *fetched;  /* of a COPY with remote sources: one a source; the caller's */
 };
 
 /* Appends one line a file, as copy_list() does: the input of the step's key, and what a miss is

@@ -5,6 +5,7 @@
 #include "builder/copy.h"
 #include "builder/inputs.h"
 #include "builder/rootpath.h"
+#include "builder/stat_cache.h"
 #include "builder/user.h"
 #include "runtime/overlay.h"
 
@@ -210,11 +211,14 @@ static int list_work(void *arg, struct buf *result, struct error *err)
 	struct build *b = e->build;
 	auto_(buf) struct buf text = BUF_INIT;
 	struct list_result l = {.foreign = false};
-	struct step_found found = {.fetched = NULL};
+	auto_(stat_cache) struct stat_cache *stats = stat_cache_open(b->store, e->step);
+	struct step_found found = {.stats = stats};
 	auto_free struct fetched *fetched = NULL;
 
 	if (step_list(b->plan, e->step, &text, &found, err) < 0)
 		return -1;
+	if (stat_cache_save(stats, b->store, err) < 0)
+		return error_add(err, "remembering what was read");
 	fetched = found.fetched;
 	l.foreign = found.foreign;
 	if (fetched != NULL)

@@ -326,7 +326,8 @@ static int check_all(struct fsck *f, struct error *err)
 			return -1;
 	}
 	/* What programs keep in cache mounts is theirs. */
-	if (check_names(f, "mounts", mount_is_name, err) < 0)
+	if (check_names(f, "mounts", mount_is_name, err) < 0 ||
+	    check_names(f, "memos", is_digest_name, err) < 0)
 		return -1;
 	return check_refs(f, err);
 }

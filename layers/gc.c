@@ -227,23 +227,22 @@ static int sweep_key_locks(struct sweep *w, struct error *err)
 	return 0;
 }
 
-/* Logs of builds go after a week, or with the cache. */
-static int sweep_logs(struct sweep *w, struct error *err)
+/* Logs of builds, and memos, go after a week, or with the cache. */
+static int sweep_old(struct sweep *w, const char *directory, struct error *err)
 {
 	auto_(names) struct names names = NAMES_INIT;
 	int64_t before = (int64_t)time(NULL) - LOG_KEEP_SECONDS;
 	struct stat st;
 
-	if (fstatat(w->store->root, "logs", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : error_sys(err, "logs of the store");
-	if (names_read(w->store, "logs", &names, err) < 0)
+	if (fstatat(w->store->root, directory, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : error_sys(err, "%s of the store", directory);
+	if (names_read(w->store, directory, &names, err) < 0)
 		return -1;
 	if (w->before > before)
 		before = w->before;
 	for (size_t i = 0; i < names.count; i++) {
-		char path[sizeof("logs/") + NAME_MAX];
+		const char *path = arena_printf(&names.arena, "%s/%s", directory, names.item[i]);
 
-		snprintf(path, sizeof(path), "logs/%s", names.item[i]);
 		if (fstatat(w->store->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    st.st_mtim.tv_sec >= before)
 			continue;
@@ -324,7 +323,8 @@ static int sweep_all(struct sweep *w, struct error *err)
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
 		if (sweep_area(w, order[i], err) < 0)
 			return -1;
-	if (sweep_logs(w, err) < 0 || sweep_mounts(w, err) < 0)
+	if (sweep_old(w, "logs", err) < 0 || sweep_old(w, "memos", err) < 0 ||
+	    sweep_mounts(w, err) < 0)
 		return -1;
 	return w->options->dry_run ? 0 : sweep_key_locks(w, err);
 }

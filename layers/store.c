@@ -21,7 +21,7 @@ static const char *const directories[] = {
 const char *const store_root_names[] = {
 	"blobs",      "refs",    "cache", "layers", "lists",  "trees",      "lock",
 	"pending",    "stage",   "lease", "trash",  "format", "index.json", "oci-layout",
-	"containers", "volumes", "logs",  "mounts", NULL,
+	"containers", "volumes", "logs",  "mounts", "memos",  NULL,
 };
 
 int store_openat(const struct store *s, const char *path, int flags, mode_t mode)

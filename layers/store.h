@@ -13,6 +13,7 @@
  *	                                record "varve-tree" with the fields entries and bytes
  *	mounts/<id hex>[.N]/{lock,fs}   RUN --mount=type=cache; N > 0: further private ones. Written
  *	                                by programs and not part of a commit: never synced
+ *	memos/<digest hex>              what saves work; see layers/memo.h
  *	logs/<time>-<random>.log        what the programs of a build wrote; prune keeps a week
  *	lock/gc  lock/refs  lock/key/<hex>
  *	pending/<boot id>/{blobs,cache,layers,lists,trees}/
