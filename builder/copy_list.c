@@ -25,14 +25,28 @@ struct lister {
 /* Names may hold anything but NUL; a line must stay a line. */
 static void add_quoted(struct buf *out, const char *text)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text != '\0') {
+		const char *plain = text;
 
-		if (c < 0x20 || c == '%' || c == 0x7f)
-			buf_printf(out, "%%%02x", c);
-		else
-			buf_add_char(out, *text);
+		while ((unsigned char)*text >= 0x20 && *text != '%' && *text != 0x7f)
+			text++;
+		buf_add(out, plain, (size_t)(text - plain));
+		if (*text != '\0')
+			buf_printf(out, "%%%02x", (unsigned char)*text++);
 	}
+}
+
+/* A blank and a number of at least `width` digits: printf() would take a tenth of the whole list.
+ */
+static void add_number(struct buf *out, uint64_t value, unsigned base, int width)
+{
+	char digits[32];
+	size_t at = sizeof(digits);
+
+	for (; value > 0 || width > 0; value /= base, width--)
+		digits[--at] = (char)('0' + value % base);
+	digits[--at] = ' ';
+	buf_add(out, digits + at, sizeof(digits) - at);
 }
 
 static int hash_file(struct lister *l, int fd, struct stat *st, struct digest *out,
@@ -123,7 +137,9 @@ static void add_content(struct lister *l, const struct stat *st, const struct di
 {
 	char text[DIGEST_TEXT_SIZE];
 
-	buf_printf(l->out, " %lld %s", (long long)st->st_size, digest_text(d, text));
+	add_number(l->out, (uint64_t)st->st_size, 10, 1);
+	buf_add_char(l->out, ' ');
+	buf_add(l->out, digest_text(d, text), DIGEST_TEXT_SIZE - 1);
 }
 
 static int list_file(struct lister *l, const struct walk_entry *e, struct error *err)
@@ -195,7 +211,7 @@ static int visit(void *user, const struct walk_entry *e, bool leaving, struct er
 	if (*l->source != '\0' && *e->path != '\0')
 		buf_add_char(l->out, '/');
 	add_quoted(l->out, e->path);
-	buf_printf(l->out, " %06o", e->st.st_mode);
+	add_number(l->out, e->st.st_mode, 8, 6);
 	if (l->o->spec->from.kind != FROM_CONTEXT && l->o->spec->chown == NULL)
 		buf_printf(l->out, " %u:%u", e->st.st_uid, e->st.st_gid);
 	if (linked)

@@ -20,7 +20,8 @@ struct known {
 struct stat_cache {
 	struct digest id;
 	struct buf old; /* sorted by inode */
-	struct buf now; /* in the order of the walk */
+	struct buf new; /* in the order of the walk */
+	bool *used;     /* one for each of the old */
 	size_t hits;
 	int64_t began;
 };
@@ -64,13 +65,16 @@ struct stat_cache *stat_cache_open(struct store *s, const struct step *step)
 {
 	struct stat_cache *c = xcalloc(1, sizeof(*c));
 	struct error missing = ERROR_INIT;
+	size_t count;
 
-	c->old = c->now = (struct buf)BUF_INIT;
+	c->old = c->new = (struct buf)BUF_INIT;
 	c->began = (int64_t)time(NULL);
 	cache_id(step, &c->id);
 	if (memo_read(s, &c->id, &c->old, &missing) == 0 &&
 	    (c->old.length < sizeof(magic) || memcmp(c->old.data, magic, sizeof(magic)) != 0))
 		buf_reset(&c->old);
+	old_items(c, &count);
+	c->used = xcalloc(count + 1, sizeof(*c->used));
 	return c;
 }
 
@@ -79,7 +83,8 @@ void stat_cache_free(struct stat_cache *c)
 	if (c == NULL)
 		return;
 	buf_release(&c->old);
-	buf_release(&c->now);
+	buf_release(&c->new);
+	free(c->used);
 	free(c);
 }
 
@@ -95,10 +100,10 @@ static void describe(const struct stat *st, struct known *out)
 	out->ctime_ns = st->st_ctim.tv_nsec;
 }
 
-static const struct known *find(const struct stat_cache *c, const struct known *wanted)
+/* Its place among the old ones, or how many there are. */
+static size_t find(const struct known *items, size_t all, const struct known *wanted)
 {
-	size_t count, low = 0;
-	const struct known *items = old_items(c, &count);
+	size_t count = all, low = 0;
 
 	while (count > 0) {
 		size_t half = count / 2;
@@ -110,25 +115,25 @@ static const struct known *find(const struct stat_cache *c, const struct known *
 			count = half;
 		}
 	}
-	items = old_items(c, &count);
-	for (; low < count && items[low].ino == wanted->ino; low++)
+	for (; low < all && items[low].ino == wanted->ino; low++)
 		if (memcmp(&items[low], wanted, offsetof(struct known, content)) == 0)
-			return &items[low];
-	return NULL;
+			return low;
+	return all;
 }
 
 bool stat_cache_get(struct stat_cache *c, const struct stat *st, struct digest *out)
 {
-	const struct known *k;
 	struct known wanted;
+	size_t count, at;
+	const struct known *items = old_items(c, &count);
 
 	describe(st, &wanted);
-	k = find(c, &wanted);
-	if (k == NULL)
+	at = find(items, count, &wanted);
+	if (at == count)
 		return false;
-	*out = k->content;
-	buf_add(&c->now, k, sizeof(*k));
-	c->hits++;
+	*out = items[at].content;
+	c->hits += !c->used[at];
+	c->used[at] = true;
 	return true;
 }
 
@@ -140,7 +145,7 @@ void stat_cache_put(struct stat_cache *c, const struct stat *st, const struct di
 		return;
 	describe(st, &k);
 	k.content = *d;
-	buf_add(&c->now, &k, sizeof(k));
+	buf_add(&c->new, &k, sizeof(k));
 }
 
 static int by_inode(const void *a, const void *b)
@@ -153,13 +158,17 @@ static int by_inode(const void *a, const void *b)
 int stat_cache_save(struct stat_cache *c, struct store *s, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
-	size_t old, now = c->now.length / sizeof(struct known);
+	size_t count;
+	const struct known *items = old_items(c, &count);
 
-	old_items(c, &old);
-	if (now == 0 || (c->hits == now && now == old))
+	if (c->new.length == 0 && c->hits == count)
 		return 0;
-	qsort(c->now.data, now, sizeof(struct known), by_inode);
 	buf_add(&text, magic, sizeof(magic));
-	buf_add(&text, c->now.data, c->now.length);
+	for (size_t i = 0; i < count; i++)
+		if (c->used[i])
+			buf_add(&text, &items[i], sizeof(*items));
+	buf_add(&text, c->new.data, c->new.length);
+	qsort(text.data + sizeof(magic), (text.length - sizeof(magic)) / sizeof(*items),
+	      sizeof(*items), by_inode);
 	return memo_write(s, &c->id, text.data, text.length, err);
 }

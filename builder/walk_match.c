@@ -29,7 +29,13 @@ static void names_add(struct names *n, char *name)
 
 char *walk_join(const char *a, const char *b)
 {
-	return *a == '\0' ? xstrdup(b) : xprintf("%s/%s", a, b);
+	size_t first = strlen(a), second = strlen(b), slash = first > 0;
+	char *joined = xmalloc(first + slash + second + 1);
+
+	memcpy(joined, a, first);
+	joined[first] = '/';
+	memcpy(joined + first + slash, b, second + 1);
+	return joined;
 }
 
 /* --- wildcards ----------------------------------------------------------------------------- */

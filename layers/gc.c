@@ -239,7 +239,7 @@ static int sweep_old(struct sweep *w, const char *directory, struct error *err)
 	if (names_read(w->store, directory, &names, err) < 0)
 		return -1;
 	if (w->before > before)
-		before = w->before;
+		before = w->options->older == 0 ? INT64_MAX : w->before;
 	for (size_t i = 0; i < names.count; i++) {
 		const char *path = arena_printf(&names.arena, "%s/%s", directory, names.item[i]);
 

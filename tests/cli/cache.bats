@@ -288,3 +288,36 @@ three_steps() {
 	same "$(cat "$T/root/both")" "1
 399"
 }
+
+# How many files of the context a plan opens, which looks at them as a build does.
+opened_in_context() {
+	strace -f -qq -e trace=openat2,openat -o "$T/trace" "$PROGRAM" build --plan "$CTX" >/dev/null
+	grep -c '"f[0-9]*"' "$T/trace"
+}
+
+@test "an unchanged context is not read again; a changed file is, even with the same size and mtime" {
+	need strace
+	base
+	mkdir "$CTX/d"
+	for i in 1 2 3 4 5; do echo "$i" >"$CTX/d/f$i"; done
+	dockerfile <<-'X'
+	FROM base
+	COPY d /d
+	X
+	build
+	# Only what has not changed for some seconds is remembered; the clock of the file system must tell.
+	while [ $(($(date +%s) - $(stat -c %Z "$CTX/d/f5"))) -lt 5 ]; do read -rt 0.2 <> <(:) || :; done
+	build
+	same "$(opened_in_context)" 0
+	stamp=$(stat -c %y "$CTX/d/f3")
+	echo X >"$CTX/d/f3"
+	touch -d "$stamp" "$CTX/d/f3"
+	same "$(opened_in_context)" 1
+	build
+	flatten t "$T/root"
+	same "$(cat "$T/root/d/f3")" X
+	: >"$VARVE_ROOT/memos/$(ls "$VARVE_ROOT/memos")" # damaged
+	same "$(opened_in_context)" 5
+	varve prune --all >/dev/null
+	[ -z "$(ls "$VARVE_ROOT/memos")" ]
+}
