@@ -2,6 +2,7 @@
 /* The steps' layers become an image. Nothing else runs any more, so blocking is fine here. */
 #include "builder/publish.h"
 #include "builder/run.h"
+#include "builder/squash.h"
 
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,8 @@
 struct layers {
 	struct layer *item;
 	size_t count;
+	size_t base; /* how many of them the base image has */
+	bool squashed;
 };
 
 static void add_layer(struct layers *l, const struct layer *layer)
@@ -30,6 +33,8 @@ static void collect_layers(const struct build *b, const struct stage_plan *stage
 		collect_layers(b, stage->base_stage, l);
 	for (size_t i = 0; stage->base == BASE_IMAGE && i < stage->image->image.layer_count; i++)
 		add_layer(l, &stage->image->image.layers[i]);
+	if (stage->base != BASE_STAGE)
+		l->base = l->count;
 	for (size_t i = 0; i < stage->step_count; i++)
 		add_layer(l, &outcome_of(b, stage->steps[i])->layer);
 }
@@ -59,14 +64,30 @@ static void add_history(const struct build *b, const struct stage_plan *stage,
 	}
 }
 
+/* Of the entries from `first` on only the last that made a layer still has one. */
+static void squash_history(struct config *c, size_t first, bool has_layer)
+{
+	for (size_t i = c->history_count; i-- > first;) {
+		if (c->history[i].empty_layer)
+			continue;
+		c->history[i].empty_layer = !has_layer;
+		has_layer = false;
+	}
+}
+
 static void fill_config(const struct build *b, const struct layers *layers, const char *created,
 			struct config *c)
 {
+	size_t history;
+
 	config_copy(&b->plan->target->config, c);
 	c->layer_count = 0;
 	for (size_t i = 0; i < layers->count; i++)
 		config_add_diff_id(c, &layers->item[i].diff_id);
+	history = c->history_count;
 	add_history(b, b->plan->target, created, c);
+	if (layers->squashed)
+		squash_history(c, history, layers->count > layers->base);
 	c->created = created != NULL ? arena_strdup(&c->arena, created) : NULL;
 }
 
@@ -109,6 +130,24 @@ static int recompress(struct build *b, struct layers *layers, struct error *err)
 	return 0;
 }
 
+/* The steps' layers become one, and the last step that made a layer stands for it in the history.
+ */
+static int squash_steps(struct build *b, struct layers *l, struct error *err)
+{
+	struct layer one;
+
+	if (!b->options->squash)
+		return 0;
+	l->squashed = true;
+	if (l->count == l->base)
+		return 0;
+	if (squash(b->store, l->item, l->count, l->base, b->options->compression, &one, err) < 0)
+		return -1;
+	l->count = l->base;
+	add_layer(l, &one);
+	return 0;
+}
+
 static int publish(struct build *b, struct layers *layers, struct build_result *result,
 		   struct error *err)
 {
@@ -119,6 +158,8 @@ static int publish(struct build *b, struct layers *layers, struct build_result *
 	char created[TIMESTAMP_SIZE];
 	int64_t when = b->plan->epoch;
 
+	if (squash_steps(b, layers, err) < 0)
+		return -1;
 	if (layers->count > IMAGE_MAX_LAYERS) {
 		error_set(err, ERROR_LIMIT, "the image would have %zu layers, more than %d",
 			  layers->count, IMAGE_MAX_LAYERS);
