@@ -2,6 +2,8 @@
 /* The main loop of a build. */
 #include "builder/run.h"
 
+#include "builder/secret.h"
+
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -61,6 +63,7 @@ static void release(struct build *b)
 
 		sandbox_free(e->box);
 		step_mounts_release(e);
+		redactor_free(e->redactor);
 		cleanup_fd(&e->output);
 		cleanup_fd(&e->upper);
 		cleanup_fd(&e->lock);

@@ -2,6 +2,7 @@
 /* RUN: one program in a sandbox over the step's layers. */
 #include "builder/run.h"
 
+#include "builder/secret.h"
 #include "builder/user.h"
 
 #include <string.h>
@@ -243,6 +244,27 @@ static void keep_tail(struct execution *e, const char *data, size_t length)
 	e->tail_length += length;
 }
 
+static void show(struct execution *e, const char *data, size_t length)
+{
+	if (length == 0)
+		return;
+	keep_tail(e, data, length);
+	log_output(e, data, length);
+	step_event(e, (struct event){.kind = EVENT_STEP_OUTPUT, .text = data, .length = length});
+}
+
+/* Output in which no secret of the step is left. NULL: at its end. */
+static void show_redacted(struct execution *e, const char *data, size_t length)
+{
+	auto_(buf) struct buf safe = BUF_INIT;
+
+	if (data != NULL)
+		redactor_feed(e->redactor, data, length, &safe);
+	else
+		redactor_flush(e->redactor, &safe);
+	show(e, safe.data, safe.length);
+}
+
 /* Passes on what is in the pipe; false when it is empty or at its end. */
 static bool pump_once(struct execution *e)
 {
@@ -253,10 +275,10 @@ static bool pump_once(struct execution *e)
 		return true;
 	if (n <= 0)
 		return false;
-	keep_tail(e, chunk, (size_t)n);
-	log_output(e, chunk, (size_t)n);
-	step_event(e,
-		   (struct event){.kind = EVENT_STEP_OUTPUT, .text = chunk, .length = (size_t)n});
+	if (e->redactor != NULL)
+		show_redacted(e, chunk, (size_t)n);
+	else
+		show(e, chunk, (size_t)n);
 	return true;
 }
 
@@ -317,6 +339,9 @@ static void program_ended(void *user)
 	/* Nothing of the sandbox can write any more, so what is in the pipe is all there is. */
 	while (pump_once(e))
 		continue;
+	if (e->redactor != NULL)
+		show_redacted(e, NULL, 0);
+	redactor_free(steal(e->redactor));
 	loop_unwatch(b->loop, e->output);
 	cleanup_fd(&e->output);
 	step_mounts_release(e);
@@ -407,6 +432,19 @@ static void add_stub(const struct build *b, const struct lowers *below, struct l
 		memcpy(out->fd + stub, below->fd, below->count * sizeof(int));
 }
 
+static struct redactor *make_redactor(const struct build *b, const struct run_spec *run)
+{
+	auto_free const struct build_secret **secrets =
+		xcalloc(run->mount_count + 1, sizeof(*secrets));
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->mount_count; i++) {
+		secrets[count] = step_mounts_secret(b, &run->mounts[i]);
+		count += secrets[count] != NULL;
+	}
+	return redactor_new(secrets, count);
+}
+
 int start_run(struct execution *e, const struct lowers *below, struct error *err)
 {
 	struct build *b = e->build;
@@ -419,6 +457,7 @@ int start_run(struct execution *e, const struct lowers *below, struct error *err
 	    make_upper(e, below, &work, err) < 0)
 		return -1;
 	add_stub(b, below, &lowers);
+	e->redactor = make_redactor(b, &e->step->run);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(err, "creating a pipe");
 	e->output = ends[0];

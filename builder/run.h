@@ -50,9 +50,10 @@ struct execution {
 	enum { LIST_NONE, LIST_RUNNING, LIST_READY } list_state;
 	struct buf list; /* only kept when a miss is to be explained */
 	struct digest list_digest;
-	struct fetched *fetched; /* what its remote sources are, one a source; or NULL */
-	bool foreign;            /* some of them are not owned by 0:0 */
-	struct mounts *mounts;   /* of a RUN; NULL: none, or not prepared */
+	struct fetched *fetched;   /* what its remote sources are, one a source; or NULL */
+	bool foreign;              /* some of them are not owned by 0:0 */
+	struct mounts *mounts;     /* of a RUN; NULL: none, or not prepared */
+	struct redactor *redactor; /* of its output; NULL: the step has no secrets */
 	/* the writable layer */
 	char name[RANDOM_NAME_SIZE]; /* of its directory in the stage */
 	int upper;                   /* its fs directory; valid until the build ends */
