@@ -401,7 +401,9 @@ static void finish_cache_or_bind(struct reader *r)
 		return;
 	}
 	if (m->type == MOUNT_CACHE && (m->id == NULL || *m->id == '\0'))
-		m->id = path_join(&r->p->arena, "/", m->target);
+		/* As written: a relative target is the same cache in every working directory, and
+		   another one than the absolute target of that name. */
+		m->id = path_join(&r->p->arena, "/", m->target) + (m->target[0] != '/');
 	if (m->type != MOUNT_TMPFS)
 		set_root(r);
 }
