@@ -95,7 +95,7 @@ static int unpack(struct copier *c, const struct walk_options *tree, const char 
 
 	if (c->spec->unpack == UNPACK_NEVER)
 		return 0;
-	fd = openat_policy(tree->root, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0,
+	fd = openat_policy(tree->root, path, O_RDONLY | O_NONBLOCK, 0,
 			   RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !archive_probe(fd))
 		return 0;

@@ -3,51 +3,11 @@
 # ADD of URLs, git repositories and archives.
 
 load helpers
+load servers
 
 teardown() {
-	stop
+	servers_stop
 	varve_teardown
-}
-
-stop() {
-	[ -z "${SERVER-}" ] || { kill "$SERVER" && wait "$SERVER" || true; }
-	SERVER=
-}
-
-# Serves $T/www at $URL; below /named/ everything has a name in its header.
-serve() {
-	need lighttpd
-	local port tries
-	mkdir -p "$T/www"
-	for tries in 1 2 3 4 5 6 7 8 9 10; do
-		port=$((20000 + RANDOM % 40000))
-		cat >"$T/lighttpd.conf" <<-X
-		server.modules = ("mod_setenv")
-		server.document-root = "$T/www"
-		server.bind = "127.0.0.1"
-		server.port = $port
-		server.stat-cache-engine = "disable"
-		server.errorlog = "$T/errors"
-		index-file.names = ("index.html")
-		mimetype.assign = ("" => "application/octet-stream")
-		\$HTTP["url"] =~ "/named/" {
-			setenv.add-response-header = (
-				"Content-Disposition" => "attachment; filename=\"from-header\"")
-		}
-		X
-		lighttpd -D -f "$T/lighttpd.conf" &
-		SERVER=$!
-		URL=http://127.0.0.1:$port
-		while alive "/proc/$SERVER"; do
-			if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-				return 0
-			fi
-		done
-		wait "$SERVER" || true
-	done
-	SERVER=
-	echo "no server: $(cat "$T/errors")" >&2
-	return 1
 }
 
 # Builds the Dockerfile from standard input on "base" and leaves the tree in $T/root.
@@ -60,20 +20,21 @@ added() {
 }
 
 @test "a URL: name, mode, owner and time" {
-	serve
+	web_start
+	URL=$WEB
 	echo text >"$T/www/file" && touch -d @1000000000 "$T/www/file"
-	mkdir -p "$T/www/dir/named" && echo index >"$T/www/dir/index.html"
-	echo index >"$T/www/dir/named/index.html"
+	mkdir -p "$T/www/dir" "$T/www/named" && echo index >"$T/www/dir/index"
+	echo index >"$T/www/named/index"
 	added <<-X
 	RUN mkdir /there
 	ADD $URL/file /name
 	ADD $URL/file?a=b#c /new/
 	ADD $URL/file /there
 	ADD --chmod=755 --chown=7:8 $URL/file /own/file
-	ADD $URL/dir/named/ /named/
+	ADD $URL/named/ /named/
 	ADD $URL/dir/ /index
 	ARG U=$URL
-	ADD \$U/file \$U/dir/named/ /two/
+	ADD \$U/file \$U/named/ /two/
 	WORKDIR /w
 	ADD $URL/file .
 	X
@@ -98,7 +59,8 @@ index"
 }
 
 @test "a URL works without a context, beside files of one and here-documents" {
-	serve
+	web_start
+	URL=$WEB
 	echo text >"$T/www/file" && echo local >"$CTX/local"
 	base
 	run varve build -t t - <<<"FROM base
@@ -117,7 +79,8 @@ doc"
 }
 
 @test "a URL is a hit as long as it gives the same, and asked for each time" {
-	serve
+	web_start
+	URL=$WEB
 	echo one >"$T/www/file" && touch -d @1000000000 "$T/www/file"
 	base
 	printf 'FROM base\nADD %s/file /file\n' "$URL" | dockerfile
@@ -134,7 +97,8 @@ doc"
 }
 
 @test "--checksum of a URL" {
-	serve
+	web_start
+	URL=$WEB
 	echo text >"$T/www/file"
 	base
 	sum=sha256:$(sha256sum <"$T/www/file" | cut -d ' ' -f 1)
@@ -155,7 +119,7 @@ doc"
 	printf 'FROM base\nADD --keep-git-dir %s/file /d/\n' "$URL" | dockerfile
 	build_fails -- Dockerfile:2: "needs a git repository"
 	# What has the checksum is in the store, so nobody is asked.
-	stop
+	servers_stop
 	printf 'FROM base\nADD --checksum=%s %s/file /file\n' "$sum" "$URL" | dockerfile
 	build --no-cache
 	printf 'FROM base\nADD %s/file /file\n' "$URL" | dockerfile
@@ -163,7 +127,8 @@ doc"
 }
 
 @test "an archive from a URL is extracted only with --unpack, a local one unless it is off" {
-	serve
+	web_start
+	URL=$WEB
 	mkdir -p "$T/a/d" && echo in >"$T/a/d/f" && chmod 640 "$T/a/d/f"
 	tar -C "$T/a" --owner=11 --group=12 -czf "$T/www/a.tgz" d && cp "$T/www/a.tgz" "$CTX/a.tgz"
 	echo no archive >"$T/www/b.tgz"
@@ -187,7 +152,8 @@ doc"
 }
 
 @test "a password in a URL reaches neither the history nor the key" {
-	serve
+	web_start
+	URL=$WEB
 	echo text >"$T/www/file"
 	base
 	printf 'FROM base\nADD %s/file /file\n' "${URL/127/user:canary@127}" | dockerfile
@@ -198,7 +164,7 @@ doc"
 }
 
 # A repository below $T/www, served as plain files: a tag v1, branches main and next.
-repository() {
+plain_repository() {
 	need git
 	local work=$T/work
 	git init -q -b main "$work"
@@ -216,8 +182,9 @@ repository() {
 }
 
 @test "a git repository: the default branch, a branch, a tag, a commit, a directory of it" {
-	serve
-	repository
+	web_start
+	URL=$WEB
+	plain_repository
 	git -C "$T/www/r.git" symbolic-ref HEAD refs/heads/main
 	added <<-X
 	ADD $URL/r.git /head
@@ -247,8 +214,9 @@ s"
 }
 
 @test "a git repository is a hit until its branch moves" {
-	serve
-	repository
+	web_start
+	URL=$WEB
+	plain_repository
 	base
 	printf 'FROM base\nADD %s/r.git#main /r\n' "$URL" | dockerfile
 	build && says_not CACHED
@@ -263,8 +231,9 @@ s"
 }
 
 @test "a git repository: --checksum and mistakes" {
-	serve
-	repository
+	web_start
+	URL=$WEB
+	plain_repository
 	base
 	printf 'FROM base\nADD --checksum=%s %s/r.git#v1 /r\n' "${COMMIT:0:10}" "$URL" | dockerfile
 	build
@@ -281,4 +250,18 @@ s"
 	build_fails -- Dockerfile:2 gone
 	printf 'FROM base\nCOPY %s/r.git /r\n' "$URL" | dockerfile
 	build_fails -- Dockerfile:2: "COPY takes files only"
+}
+
+@test "an archive that a symlink of the context names is extracted, as with BuildKit" {
+	mkdir -p "$T/a" "$CTX/real" && echo in >"$T/a/f" && tar -C "$T/a" -cf "$CTX/real/a.tar" f
+	ln -s real/a.tar "$CTX/link" && ln -s /real "$CTX/dir"
+	added <<-'X'
+	ADD link /one/
+	ADD dir/a.* /two/
+	ADD real /three/
+	X
+	same "$(cat "$T/root/one/f" "$T/root/two/f")" "in
+in"
+	# In a directory it is a file like any other.
+	cmp "$CTX/real/a.tar" "$T/root/three/a.tar"
 }

@@ -496,3 +496,112 @@ old"
 	build && says_not CACHED
 	same "$(layer_digests t)" "$linked"
 }
+
+@test "missing directories above the destination: --chmod when octal, --chown" {
+	echo f >"$CTX/f" && mkdir -p "$CTX/d/e" && chmod 700 "$CTX/d/e" && echo g >"$CTX/d/e/g"
+	copied <<-'X'
+	COPY --chmod=750 f /octal/deep/f
+	COPY --chmod=g=u,o= f /symbolic/deep/f
+	COPY --chmod=2710 --chown=3 d /tree/top
+	X
+	for dir in octal octal/deep octal/deep/f; do
+		same "$(meta "$T/root/$dir")" "750 0:0"
+	done
+	same "$(meta "$T/root/symbolic/deep")" "755 0:0"
+	same "$(meta "$T/root/symbolic/deep/f")" "660 0:0"
+	for path in tree tree/top tree/top/e tree/top/e/g; do
+		same "$(meta "$T/root/$path")" "2710 3:3"
+	done
+}
+
+@test "setuid bits and capabilities survive a change of owner, from context and stage" {
+	need setcap getcap
+	echo s >"$CTX/s" && chmod 6755 "$CTX/s" && echo c >"$CTX/c" && chmod 755 "$CTX/c"
+	setcap cap_net_raw+ep "$CTX/c" || skip "no capabilities on this file system"
+	copied <<-'X'
+	COPY --chown=5:6 s c /one/
+	COPY --from=base --chown=7:8 bin/busybox /two/
+	FROM base AS last
+	COPY --from=0 --chown=9:9 /one /three
+	X
+	same "$(meta "$T/root/three/s")" "6755 9:9"
+	same "$(meta "$T/root/three/c")" "755 9:9"
+	getcap "$T/root/three/c" | grep -q cap_net_raw
+}
+
+@test "attributes are part of the key, times are not" {
+	need setfattr
+	mkdir "$CTX/d" && echo f >"$CTX/d/f" && setfattr -n user.a -v 1 "$CTX/d/f"
+	base
+	printf 'FROM base\nCOPY d /d\n' | dockerfile
+	build
+	touch "$CTX/d/f" "$CTX/d" && build && says CACHED
+	setfattr -n user.a -v 2 "$CTX/d/f" && build && says_not CACHED
+	flatten t "$T/root"
+	same "$(getfattr --only-values -n user.a "$T/root/d/f")" 2
+	setfattr -n user.dir -v 1 "$CTX/d" && build && says CACHED
+	mkdir "$CTX/d/e" && build && says_not CACHED
+	setfattr -n user.dir -v 1 "$CTX/d/e" && build && says_not CACHED
+	setfattr -n trusted.x -v 1 "$CTX/d/f" 2>/dev/null && build && says CACHED
+	chmod 600 "$CTX/d/f" && build && says_not CACHED
+}
+
+@test "sockets are left out, fifos and links between files are kept" {
+	need perl
+	mkdir -p "$CTX/d/e" && mkfifo "$CTX/d/fifo" && echo h >"$CTX/d/h" && ln "$CTX/d/h" "$CTX/d/e/i"
+	perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' "$CTX/d/s"
+	[ -S "$CTX/d/s" ]
+	copied <<-'X'
+	COPY d /d
+	COPY d /again/
+	X
+	[ ! -e "$T/root/d/s" ] && [ -p "$T/root/d/fifo" ]
+	[ "$T/root/d/h" -ef "$T/root/d/e/i" ] && [ "$T/root/again/h" -ef "$T/root/again/e/i" ]
+	same "$(stat -c %h "$T/root/again/h")" 2
+}
+
+@test "links out of the context or the stage, dangling and circular ones" {
+	echo host >"$T/outside" && ln -s "$T/outside" "$CTX/out" && ln -s ../outside "$CTX/up"
+	ln -s loop "$CTX/loop" && mkdir "$CTX/d" && ln -s nowhere "$CTX/d/gone" && echo x >"$CTX/x"
+	base
+	for source in out up; do
+		printf 'FROM base\nCOPY %s /x\n' $source | dockerfile
+		build_fails -- Dockerfile:2 "$source: not found" "the context is the root"
+	done
+	printf 'FROM base\nCOPY loop /x\n' | dockerfile
+	build_fails -- Dockerfile:2 loop
+	printf 'FROM base\nRUN ln -s b /a && ln -s a /b\nCOPY x /a/f\n' | dockerfile
+	build_fails -- Dockerfile:3 "symbolic links"
+	copied <<-'X'
+	RUN ln -s /made/here /dangling
+	COPY d /d
+	COPY x /dangling/f
+	X
+	same "$(readlink "$T/root/d/gone")" nowhere
+	same "$(cat "$T/root/made/here/f")" x
+}
+
+@test "--from: a number, a name in any case, an image; the WORKDIR of the source does not count" {
+	echo x >"$CTX/x"
+	base
+	dockerfile <<-'X'
+	FROM base AS First
+	WORKDIR /w
+	COPY x f
+	RUN echo top >/f && chown 3:4 /w/f && ln -s /w/f /abs
+	FROM base
+	COPY --from=0 f /number
+	COPY --from=FIRST w/f /name
+	COPY --from=first abs /link
+	COPY --from=first --chmod=600 w* /dir/
+	COPY --from=base /etc/group ../bin/busybox /image/
+	X
+	build
+	flatten t "$T/root"
+	same "$(cat "$T/root/number" "$T/root/name" "$T/root/link")" "top
+x
+x"
+	same "$(meta "$T/root/name")" "644 3:4"
+	same "$(meta "$T/root/dir/f")" "600 3:4"
+	[ -x "$T/root/image/busybox" ]
+}

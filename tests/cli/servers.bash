@@ -3,7 +3,8 @@
 # Servers on loopback for tests of remote sources: HTTP with and without TLS, git, ssh. Each test
 # starts those it needs; servers_stop, called by its teardown, ends them by their process ids.
 #
-#	web_start                 $WEB is http://127.0.0.1:PORT, $TLS https://..., root $T/www
+#	web_start                 $WEB is http://127.0.0.1:PORT, $TLS https://..., root $T/www; what is
+#	                          below /named/ is called "from-header" by a header
 #	web_log                   stops it and prints a line "METHOD PATH STATUS" for each request
 #	tls_start                 after web_start; $TLS is https://127.0.0.1:PORT, trusted by who reads
 #	                          $T/cert.pem; its /insecure/ redirects to $WEB
@@ -66,6 +67,7 @@ web_config() {
 	server.modules = ("mod_access", "mod_accesslog", "mod_redirect", "mod_auth", "mod_authn_file",
 		"mod_setenv", "mod_alias", "mod_cgi", "mod_openssl")
 	server.bind = "127.0.0.1"
+	server.stat-cache-engine = "disable"
 	server.errorlog = "$T/web.error"
 	accesslog.filename = "$T/web.log"
 	accesslog.format = "%m %U %s"
@@ -78,6 +80,9 @@ web_config() {
 	auth.backend.plain.userfile = "$T/web.users"
 	auth.require = ("/private/" => ("method" => "basic", "realm" => "x", "require" => "valid-user"),
 		"/private-git/" => ("method" => "basic", "realm" => "x", "require" => "valid-user"))
+	\$HTTP["url"] =~ "^/named/" {
+		setenv.add-response-header = ("Content-Disposition" => "attachment; filename=from-header")
+	}
 	alias.url = ("/git/" => "$(git --exec-path)/git-http-backend/",
 		"/private-git/" => "$(git --exec-path)/git-http-backend/")
 	\$HTTP["url"] =~ "^/(private-)?git/" {
