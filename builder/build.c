@@ -63,8 +63,8 @@ static void release(struct build *b)
 
 		sandbox_free(e->box);
 		step_mounts_release(e);
-		redactor_free(e->redactor);
 		cleanup_fd(&e->output);
+		redactor_free(e->redactor);
 		cleanup_fd(&e->upper);
 		cleanup_fd(&e->lock);
 		record_release(&e->inputs);

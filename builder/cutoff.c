@@ -7,6 +7,7 @@
  */
 #include "builder/run.h"
 
+#include "builder/inputs.h"
 #include "layers/equal.h"
 
 #include <string.h>
@@ -145,14 +146,22 @@ static bool is_untouched(const struct execution *e)
 	       st.st_gid == before.st_gid;
 }
 
+/* Can the step not have done what another one did? The id of what stands alone says nothing about
+   the root that the others here share; and a copy of files of a context runs again because they are
+   others now. */
+static bool is_new(const struct step *s)
+{
+	return step_stands_alone(s) ||
+	       (s->kind == STEP_COPY && step_has_list(s) && s->copy.chmod == NULL);
+}
+
 void step_finished(struct execution *e)
 {
 	struct build *b = e->build;
 	auto_(record) struct record r = RECORD_INIT;
 	struct error err = ERROR_INIT;
 
-	/* The id of what stands alone says nothing about the root that the others here share. */
-	if (b->options->no_cutoff || is_uncached(e) || step_stands_alone(e->step)) {
+	if (b->options->no_cutoff || is_uncached(e) || is_new(e->step)) {
 		step_seal(e);
 		return;
 	}

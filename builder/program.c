@@ -2,13 +2,12 @@
 /* RUN: one program in a sandbox over the step's layers. */
 #include "builder/run.h"
 
-#include "builder/secret.h"
 #include "builder/user.h"
 
 #include <string.h>
 #include <sys/wait.h>
 
-enum { MAX_ETC_FILE = 1024 * 1024, OUTPUT_CHUNK = 32 * 1024 };
+enum { MAX_ETC_FILE = 1024 * 1024 };
 
 static const char *const etc_names[3] = {"hosts", "hostname", "resolv.conf"};
 static const char *const etc_paths[3] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
@@ -225,71 +224,6 @@ static void free_list(char **list)
 	free(list);
 }
 
-/* --- output -------------------------------------------------------------------------------- */
-
-static void keep_tail(struct execution *e, const char *data, size_t length)
-{
-	if (length >= TAIL_BYTES) {
-		memcpy(e->tail, data + length - TAIL_BYTES, TAIL_BYTES);
-		e->tail_length = TAIL_BYTES;
-		return;
-	}
-	if (e->tail_length + length > TAIL_BYTES) {
-		size_t drop = e->tail_length + length - TAIL_BYTES;
-
-		memmove(e->tail, e->tail + drop, e->tail_length - drop);
-		e->tail_length -= drop;
-	}
-	memcpy(e->tail + e->tail_length, data, length);
-	e->tail_length += length;
-}
-
-static void show(struct execution *e, const char *data, size_t length)
-{
-	if (length == 0)
-		return;
-	keep_tail(e, data, length);
-	log_output(e, data, length);
-	step_event(e, (struct event){.kind = EVENT_STEP_OUTPUT, .text = data, .length = length});
-}
-
-/* Output in which no secret of the step is left. NULL: at its end. */
-static void show_redacted(struct execution *e, const char *data, size_t length)
-{
-	auto_(buf) struct buf safe = BUF_INIT;
-
-	if (data != NULL)
-		redactor_feed(e->redactor, data, length, &safe);
-	else
-		redactor_flush(e->redactor, &safe);
-	show(e, safe.data, safe.length);
-}
-
-/* Passes on what is in the pipe; false when it is empty or at its end. */
-static bool pump_once(struct execution *e)
-{
-	char chunk[OUTPUT_CHUNK];
-	ssize_t n = read(e->output, chunk, sizeof(chunk));
-
-	if (n < 0 && errno == EINTR)
-		return true;
-	if (n <= 0)
-		return false;
-	if (e->redactor != NULL)
-		show_redacted(e, chunk, (size_t)n);
-	else
-		show(e, chunk, (size_t)n);
-	return true;
-}
-
-static void output_ready(void *user)
-{
-	struct execution *e = user;
-
-	if (!pump_once(e))
-		loop_unwatch(e->build->loop, e->output);
-}
-
 /* --- the program --------------------------------------------------------------------------- */
 
 static void describe_failure(struct execution *e, int status, struct error *err)
@@ -337,13 +271,7 @@ static void program_ended(void *user)
 	loop_unwatch(b->loop, sandbox_fd(e->box));
 	status = sandbox_finish(e->box, &result, &err);
 	/* Nothing of the sandbox can write any more, so what is in the pipe is all there is. */
-	while (pump_once(e))
-		continue;
-	if (e->redactor != NULL)
-		show_redacted(e, NULL, 0);
-	redactor_free(steal(e->redactor));
-	loop_unwatch(b->loop, e->output);
-	cleanup_fd(&e->output);
+	step_output_end(e);
 	step_mounts_release(e);
 	b->leaving = xgrow(b->leaving, b->leaving_count, sizeof(struct sandbox *));
 	b->leaving[b->leaving_count++] = steal(e->box);
@@ -432,41 +360,21 @@ static void add_stub(const struct build *b, const struct lowers *below, struct l
 		memcpy(out->fd + stub, below->fd, below->count * sizeof(int));
 }
 
-static struct redactor *make_redactor(const struct build *b, const struct run_spec *run)
-{
-	auto_free const struct build_secret **secrets =
-		xcalloc(run->mount_count + 1, sizeof(*secrets));
-	size_t count = 0;
-
-	for (size_t i = 0; i < run->mount_count; i++) {
-		secrets[count] = step_mounts_secret(b, &run->mounts[i]);
-		count += secrets[count] != NULL;
-	}
-	return redactor_new(secrets, count);
-}
-
 int start_run(struct execution *e, const struct lowers *below, struct error *err)
 {
 	struct build *b = e->build;
 	struct stack stack = lowers_stack(b, below);
 	auto_(lowers) struct lowers lowers = {.fd = NULL};
 	auto_fd int work = -1, output = -1;
-	int ends[2];
 
 	if (make_etc(b, err) < 0 || learn_facts(e, &stack, err) < 0 ||
 	    make_upper(e, below, &work, err) < 0)
 		return -1;
 	add_stub(b, below, &lowers);
-	e->redactor = make_redactor(b, &e->step->run);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_sys(err, "creating a pipe");
-	e->output = ends[0];
-	output = ends[1];
-	if (fcntl(e->output, F_SETFL, O_NONBLOCK) < 0)
-		return error_sys(err, "setting up a pipe");
-	if (start_sandbox(e, &lowers, work, output, err) < 0)
+	output = step_output_begin(e, err);
+	if (output < 0)
 		return -1;
-	if (loop_watch(b->loop, e->output, output_ready, e, err) < 0)
+	if (start_sandbox(e, &lowers, work, output, err) < 0)
 		return -1;
 	return loop_watch(b->loop, sandbox_fd(e->box), program_ended, e, err);
 }

@@ -191,6 +191,13 @@ void step_finished(struct execution *e);
 /* Notes that the step ran on its root. Blocks: for the job that records it. */
 int cutoff_remember(const struct execution *e, struct error *err);
 
+/* --- step_output.c ------------------------------------------------------------------------------
+ */
+/* Begins to pass on what the program will write to the descriptor that is returned. */
+int step_output_begin(struct execution *e, struct error *err);
+/* The rest of it, once nothing can write any more. */
+void step_output_end(struct execution *e);
+
 /* --- log.c -------------------------------------------------------------------------------- * */
 void log_output(struct execution *e, const char *data, size_t length);
 

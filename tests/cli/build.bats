@@ -467,14 +467,3 @@ b $who'
 	build
 	[[ "$output" != *warning* ]]
 }
-
-@test "what this version does not do is refused by name and line" {
-	base
-	dockerfile <<-'X'
-	FROM base
-	RUN --mount=type=cache,target=/x true
-	COPY --parents a /b
-	ADD https://example.invalid/x /x
-	X
-	build_fails -- "Dockerfile:2:" --mount "Dockerfile:3:" --parents "Dockerfile:4:" https://example.invalid/x
-}
