@@ -106,7 +106,8 @@ struct build_options {
 	enum compression compression;
 	bool recompress; /* also the base image's layers */
 	enum volume_writes volume_writes;
-	int64_t epoch; /* SOURCE_DATE_EPOCH; -1: none */
+	int64_t epoch;        /* SOURCE_DATE_EPOCH; -1: none */
+	const char *epoch_of; /* "context" or a named context whose newest file decides; or NULL */
 	bool no_cache;
 	bool no_cutoff; /* a step that ran again is new, even if it did what it did before */
 	const char *const *no_cache_filter; /* stages whose steps are executed */

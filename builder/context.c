@@ -181,12 +181,14 @@ static int open_http(void *arg, struct buf *result, struct error *err)
 static int open_git(void *arg, struct buf *result, struct error *err)
 {
 	const struct opening *o = arg;
+	struct git_source git = *o->git;
 	auto_fd int fd = -1;
 	struct fetched f;
 
+	git.commit_times = git.commit_times || o->fetch->commit_times;
 	if (fetch_git_resolve(o->git, NULL, o->fetch, &f, err) < 0)
 		return -1;
-	fd = fetch_git(o->store, o->git, &f, o->fetch->keep_git_dir, o->fetch, o->name, err);
+	fd = fetch_git(o->store, &git, &f, o->fetch->keep_git_dir, o->fetch, o->name, err);
 	buf_add_char(result, IS_DIRECTORY);
 	return fd < 0 ? -1 : 0;
 }

@@ -26,6 +26,7 @@ struct fetch_options {
 	size_t secret_count;
 	const char *ssh_socket; /* agent for git over ssh; NULL: none */
 	bool keep_git_dir;      /* of git contexts: BUILDKIT_CONTEXT_KEEP_GIT_DIR */
+	bool commit_times;      /* of git contexts: files get the time of the commit */
 };
 
 enum { FETCHED_NAME = 256 };

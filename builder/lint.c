@@ -93,7 +93,8 @@ void lint_syntax(struct plan *p)
 {
 	static const char *const known[] = {"docker/dockerfile", "docker.io/docker/dockerfile",
 					    "dockerfile.v0"};
-	const char *syntax = dockerfile_syntax(p->file);
+	const char *given = plan_build_arg(p, "BUILDKIT_SYNTAX");
+	const char *syntax = given != NULL ? given : dockerfile_syntax(p->file);
 	struct span top = {0, 0};
 
 	for (size_t i = 0; syntax != NULL && i < sizeof(known) / sizeof(known[0]); i++) {

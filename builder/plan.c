@@ -334,20 +334,6 @@ static void set_globals(struct plan *p)
 	}
 }
 
-static void set_epoch(struct plan *p)
-{
-	const char *text = scope_get(&p->globals, "SOURCE_DATE_EPOCH");
-	char *end;
-	long long value;
-
-	p->epoch = p->options->epoch;
-	if (p->epoch >= 0 || text == NULL || *text == '\0')
-		return;
-	value = strtoll(text, &end, 10);
-	if (*end == '\0' && value >= 0)
-		p->epoch = value;
-}
-
 static void init_stages(struct plan *p)
 {
 	const struct stage *stages = dockerfile_stages(p->file, &p->stage_count);
@@ -387,7 +373,6 @@ static int fill(struct plan *p, struct error *err)
 	if (plan_target_platform(p, err) < 0)
 		return -1;
 	set_globals(p);
-	set_epoch(p);
 	init_stages(p);
 	if (p->stage_count == 0)
 		return error_set(err, ERROR_SYNTAX, "%s: no build stage", p->display);
@@ -403,6 +388,8 @@ static int fill(struct plan *p, struct error *err)
 	if (p->context.fd >= 0 && !p->options->context_is_git &&
 	    context_ignore(p->context.fd, p->options->dockerfile_in_context, &p->context.ignore,
 			   err) < 0)
+		return -1;
+	if (plan_epoch(p, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->stage_count; i++)
 		if (p->stages[i].needed)

@@ -144,6 +144,13 @@ struct base_image *plan_image(struct plan *p, const char *written, const struct 
 /* The value that --build-arg gives, or NULL. */
 const char *plan_build_arg(const struct plan *p, const char *name);
 
+/* The directory that --build-context gives a name. NULL: there is none, or it cannot be opened, and
+   then with err. */
+const struct context *plan_context_directory(struct plan *p, const char *name, struct error *err);
+
+/* Sets p->epoch from the options or a global ARG. */
+int plan_epoch(struct plan *p, struct error *err);
+
 /* What is built: --platform, else this machine's. */
 int plan_target_platform(struct plan *p, struct error *err);
 /* Sets the ARGs TARGET* and BUILD*. */

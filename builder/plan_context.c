@@ -47,6 +47,17 @@ static const char *image_text(const char *text)
 	return strncmp(text, scheme, sizeof(scheme) - 1) == 0 ? text + sizeof(scheme) - 1 : text;
 }
 
+const struct context *plan_context_directory(struct plan *p, const char *name, struct error *err)
+{
+	for (size_t i = 0; i < p->options->context_count; i++) {
+		const struct build_context *given = &p->options->contexts[i];
+
+		if (same_name(given->name, name) && context_kind(given->text) != CONTEXT_IMAGE)
+			return open_directory(p, given, err);
+	}
+	return NULL;
+}
+
 int plan_context(struct plan *p, const struct stage_plan *stage, const struct dockerfile *file,
 		 const char *name, struct span at, struct source_root *out)
 {

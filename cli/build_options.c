@@ -317,30 +317,28 @@ static bool is_true(const struct build_options *o, const char *name)
 
 /* --- single options ------------------------------------------------------------------------ */
 
-static int fill_epoch(struct build_settings *s, const struct build_values *v, struct error *err)
+/* A number, or the name of what has the time. */
+static void fill_epoch(struct build_settings *s, const struct build_values *v)
 {
-	const char *text = v->epoch, *origin = "--source-date-epoch";
+	const char *text = v->epoch;
 	char *end;
 	long long value;
 
 	s->options.epoch = -1;
 	for (size_t i = 0; text == NULL && i < s->options.arg_count; i++)
-		if (strcmp(s->options.args[i].name, "SOURCE_DATE_EPOCH") == 0) {
+		if (strcmp(s->options.args[i].name, "SOURCE_DATE_EPOCH") == 0)
 			text = s->options.args[i].value;
-			origin = "--build-arg SOURCE_DATE_EPOCH";
-		}
-	if (text == NULL) {
+	if (text == NULL)
 		text = getenv("SOURCE_DATE_EPOCH");
-		origin = "SOURCE_DATE_EPOCH";
-	}
 	if (text == NULL || *text == '\0')
-		return 0;
+		return;
 	errno = 0;
 	value = strtoll(text, &end, 10);
-	if (*end != '\0' || value < 0 || errno != 0)
-		return error_set(err, ERROR_USAGE, "%s=%s is no number of seconds", origin, text);
-	s->options.epoch = value;
-	return 0;
+	if (*end == '\0' && value >= 0 && errno == 0)
+		s->options.epoch = value;
+	else
+		s->options.epoch_of = text;
+	s->options.fetch.commit_times = s->options.epoch_of != NULL;
 }
 
 static enum volume_writes volume_mode(const char *name)
@@ -396,13 +394,14 @@ int build_settings_fill(struct build_settings *s, const struct build_values *v, 
 	const char **filter = NULL;
 
 	o->arg_count = fill_args(s, &v->args, true, &o->args);
+	fill_epoch(s, v);
 	s->force_index = is_true(o, "BUILDKIT_MULTI_PLATFORM");
 	o->fetch.keep_git_dir = is_true(o, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
 	o->label_count = fill_args(s, &v->labels, false, &o->labels);
 	if (fill_simple(s, v, err) < 0 || fill_allow(s, &v->allow, err) < 0 ||
-	    fill_epoch(s, v, err) < 0 || fill_tags(s, &v->tags, err) < 0 ||
-	    fill_contexts(s, &v->contexts, err) < 0 || fill_hosts(s, &v->hosts, err) < 0 ||
-	    fill_limits(s, &v->ulimits, err) < 0 || fill_annotations(s, &v->annotations, err) < 0 ||
+	    fill_tags(s, &v->tags, err) < 0 || fill_contexts(s, &v->contexts, err) < 0 ||
+	    fill_hosts(s, &v->hosts, err) < 0 || fill_limits(s, &v->ulimits, err) < 0 ||
+	    fill_annotations(s, &v->annotations, err) < 0 ||
 	    fill_platforms(s, &v->platforms, err) < 0 || fill_outputs(s, &v->outputs, err) < 0)
 		return -1;
 	if (split(s, &v->no_cache_filter, "no-cache-filter", &filter, &o->no_cache_count, err) < 0)

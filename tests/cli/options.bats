@@ -3,6 +3,12 @@
 # The options of `varve build`: what is taken, what is refused, and what messages say.
 
 load helpers
+load servers
+
+teardown() {
+	servers_stop
+	varve_teardown
+}
 
 # --check parses every option and the Dockerfile and does nothing else.
 takes() {
@@ -157,4 +163,68 @@ scratch() {
 	says "--target frist" "did you mean first?"
 	run ! varve build --target 2 "$CTX"
 	says "--target 2: no such stage"
+}
+
+@test "SOURCE_DATE_EPOCH from the newest file of the context or of a named one" {
+	base
+	mkdir "$T/other"
+	dockerfile <<-'X'
+	FROM base
+	COPY . /d
+	X
+	echo a >"$CTX/a"
+	echo ignored >"$CTX/ignored"
+	echo ignored >"$CTX/.dockerignore"
+	echo b >"$T/other/b"
+	find "$CTX" -type f -exec touch -d @1500000000 {} +
+	touch -d @1500000007 "$CTX/a"
+	touch -d @1600000000 "$CTX/ignored"
+	touch -d @1400000000 "$T/other/b"
+	build --source-date-epoch context
+	same "$(config t .created)" 2017-07-14T02:40:07Z
+	SOURCE_DATE_EPOCH=context build
+	same "$(config t .created)" 2017-07-14T02:40:07Z
+	build --build-arg SOURCE_DATE_EPOCH=other --build-context "other=$T/other"
+	same "$(config t .created)" 2014-05-13T16:53:20Z
+	build --build-arg SOURCE_DATE_EPOCH=1450000000
+	same "$(config t .created)" 2015-12-13T09:46:40Z
+	sed -i '1i ARG SOURCE_DATE_EPOCH=1450000001' "$CTX/Dockerfile"
+	build -o "type=tar,dest=$T/t.tar"
+	same "$(config t .created)" 2015-12-13T09:46:41Z
+	same "$(tar --utc --full-time -tvf "$T/t.tar" | awk '$4 " " $5 > "2015-12-13 09:46:41"')" ""
+	refuses --source-date-epoch yesterday -- "SOURCE_DATE_EPOCH=yesterday" \
+		"no number of seconds" '"context"'
+	run -2 varve build -f - --source-date-epoch context - <<<'FROM base'
+	run -2 varve build --check --source-date-epoch context - <<<'FROM base'
+	says "SOURCE_DATE_EPOCH=context" "no context"
+}
+
+@test "SOURCE_DATE_EPOCH=context of a git context is the time of the commit" {
+	base
+	git_start
+	repository repo
+	printf 'FROM base\nCOPY f /\n' >"$T/git/repo/Dockerfile"
+	echo f >"$T/git/repo/f"
+	commit repo >/dev/null
+	run -0 varve build -q -t t --source-date-epoch context "$GIT/repo"
+	same "$(config t .created)" 2001-09-09T01:46:40Z
+}
+
+@test "build arguments by which BuildKit is told something" {
+	base
+	dockerfile <<-'X'
+	# syntax=example.org/other/frontend
+	FROM base
+	RUN hostname >/name
+	X
+	build --build-arg BUILDKIT_SYNTAX=dockerfile.v0 --build-arg BUILDKIT_INLINE_CACHE=1 \
+		--build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 \
+		--build-arg BUILDKIT_SANDBOX_HOSTNAME=told
+	says_not warning example.org
+	flatten t "$T/t"
+	same "$(cat "$T/t/name")" told
+	build
+	says "example.org/other/frontend is not used"
+	build --build-arg BUILDKIT_SYNTAX=example.org/third
+	says "example.org/third is not used"
 }
