@@ -81,3 +81,44 @@ as_user() {
 	[ "$status" != 0 ] && [ "$status" -lt 124 ]
 	says "Dockerfile:2"
 }
+
+@test "mounts of every type as an ordinary user" {
+	need ssh-agent ssh-keygen
+	busybox_tree "$T/tree"
+	chown -R 12345:12345 "$T/tree"
+	mkdir "$T/home/ctx"
+	echo content >"$T/home/ctx/file"
+	echo value-of-a-secret >"$T/home/secret"
+	cat >"$T/home/ctx/Dockerfile" <<-'X'
+	FROM base AS made
+	RUN mkdir /made && echo made >/made/f && chown 5:7 /made/f
+	FROM base
+	RUN --mount=source=file,target=/a --mount=from=made,source=made,target=/b,rw \
+	    --mount=type=tmpfs,target=/c,size=1m --mount=type=cache,target=/d,uid=5,mode=0700 \
+	    --mount=type=secret,id=s,target=/e,uid=1000,mode=0440 \
+	    --mount=type=ssh,uid=1000,gid=1000 \
+	    cat /a /b/f >/out; stat -c %u:%g /b/f >>/out; echo x >/b/f; touch /c/x /d/x; \
+	    stat -c '%a %u:%g' /d /e /run/buildkit/ssh_agent.0 >>/out; cat /e; sha256sum </e >/sum
+	X
+	chown -R 12345:12345 "$T/home"
+	as_user ssh-keygen -q -t ed25519 -N '' -f "$T/home/key"
+	as_user "$PROGRAM" import "$T/tree" base >/dev/null
+	run -0 as_user "$PROGRAM" build --progress=plain -t t --secret "id=s,src=$T/home/secret" \
+		--ssh "default=$T/home/key" "$T/home/ctx"
+	says '***'
+	says_not value-of-a-secret
+	VARVE_ROOT=$T/home/store flatten t "$T/root"
+	same "$(cat "$T/root/out")" "content
+made
+5:7
+700 5:0
+440 1000:0
+600 1000:1000"
+	same "$(cut -d' ' -f1 "$T/root/sum")" \
+		"$(sha256sum "$T/home/secret" | cut -d' ' -f1)"
+	same "$(ls -A "$T/root" | grep -c '^[abcde]$')" 0
+	run grep -rlF value-of-a-secret "$T/home/store"
+	same "$output" ""
+	run -0 as_user "$PROGRAM" prune --mounts
+	says "1 cache mounts"
+}
