@@ -255,6 +255,7 @@ static void outputs(void **state)
 		{"dest=a.tar,type=oci", "oci a.tar", NULL},
 		{"type=oci", "oci -", NULL},
 		{"type=docker,dest=-", "docker -", NULL},
+		{"type=docker", "docker -", NULL},
 		{"type=tar", "tar -", NULL},
 		{"type=local,dest=x,mode=copy", "local x", NULL},
 		{"type=local,\"dest=a,b\"", "local a,b", NULL},

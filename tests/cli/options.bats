@@ -228,3 +228,29 @@ scratch() {
 	build --build-arg BUILDKIT_SYNTAX=example.org/third
 	says "example.org/third is not used"
 }
+
+@test "what options give to RUN reaches the program, and no layer" {
+	need_root
+	base
+	mkdir "$T/shared" && echo mine >"$T/shared/f"
+	dockerfile <<-'X'
+	FROM base
+	RUN grep -w told /etc/hosts && ulimit -n && df -k /dev/shm | tail -n 1 && cat /shared/f
+	RUN echo written >/shared/g
+	X
+	build --add-host told:10.1.2.3 --ulimit nofile=77:88 --shm-size 1m \
+		-v "$T/shared:/shared"
+	says "10.1.2.3" 77 1024 mine
+	same "$(cat "$T/shared/g")" written
+	flatten t "$T/t"
+	[ ! -e "$T/t/shared" ]
+	! grep -q told "$T/t/etc/hosts" 2>/dev/null
+	build_fails --add-host told:10.1.2.3 -v "$T/shared:/shared:ro" --no-cache -- Dockerfile:3 "exited with status 1"
+	dockerfile <<-'X'
+	FROM base
+	RUN cat /proc/net/dev | tail -n +3 | cut -d: -f1
+	X
+	build --network none
+	says " lo"
+	same "$(grep -cE '#[0-9]+ [0-9.]+ +[a-z]+' <<<"$output")" 1
+}
