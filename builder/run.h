@@ -121,6 +121,10 @@ void step_packed(struct execution *e);
 /* Sends an event about a step; its step, label and time are filled in. */
 void step_event(const struct execution *e, struct event event);
 
+/* What a step that is being executed reads from: equal ids, equal content. Of a context it is what
+   the step sees of all its contexts. */
+void id_of_root(const struct execution *e, const struct source_root *root, struct digest *id);
+
 /* --- trees.c ------------------------------------------------------------------------------- */
 struct lowers {
 	int *fd; /* the top first */

@@ -153,6 +153,21 @@ static void id_of_stage(const struct build *b, const struct stage_plan *stage, s
 		key_of_base(stage->base == BASE_IMAGE ? stage->image : NULL, id);
 }
 
+void id_of_root(const struct execution *e, const struct source_root *root, struct digest *id)
+{
+	switch (root->kind) {
+	case FROM_CONTEXT:
+		*id = e->list_digest;
+		break;
+	case FROM_STAGE:
+		id_of_stage(e->build, root->stage, id);
+		break;
+	case FROM_IMAGE:
+		key_of_base(root->image, id);
+		break;
+	}
+}
+
 /* May the key be computed? */
 static bool is_ready(const struct execution *e)
 {
@@ -189,10 +204,7 @@ static void compute_key(struct execution *e)
 		if (root->kind == FROM_CONTEXT)
 			continue;
 		from = xgrow(from, from_count, sizeof(*from));
-		if (root->kind == FROM_STAGE)
-			id_of_stage(b, root->stage, &from[from_count++]);
-		else
-			key_of_base(root->image, &from[from_count++]);
+		id_of_root(e, root, &from[from_count++]);
 	}
 	key_of_step(b->plan, s, &e->parent, from, from_count,
 		    step_has_list(s) ? &e->list_digest : NULL, &e->inputs, &e->key);

@@ -12,29 +12,41 @@ enum store_sharing mount_sharing(const struct run_mount *spec)
 	return sharing[spec->sharing];
 }
 
-static void cache_id(const struct build *b, const struct run_mount *spec, struct digest *id)
+/* BuildKit's rules: a cache is filled from one source, so another content of that is another cache;
+   owner and mode are part of what it is filled with, unless that is a directory which has its own.
+ */
+static void cache_id(const struct execution *e, const struct run_mount *spec, struct digest *id)
 {
+	const struct build_options *o = e->build->options;
 	auto_(buf) struct buf text = BUF_INIT;
+	char from[DIGEST_TEXT_SIZE];
 	const char *space = "";
 
-	for (size_t i = 0; i < b->options->arg_count; i++)
-		if (strcmp(b->options->args[i].name, "BUILDKIT_CACHE_MOUNT_NS") == 0)
-			space = b->options->args[i].value;
-	buf_printf(&text, "mount %s\n%s", space, spec->id);
+	for (size_t i = 0; i < o->arg_count; i++)
+		if (strcmp(o->args[i].name, "BUILDKIT_CACHE_MOUNT_NS") == 0)
+			space = o->args[i].value;
+	buf_printf(&text, "mount %s\n%s\n", space, spec->id);
+	if (spec->has_from) {
+		id_of_root(e, &spec->from, id);
+		buf_printf(&text, "from %s %s\n", digest_text(id, from), spec->source);
+	}
+	if (!spec->has_from || *spec->source == '\0')
+		buf_printf(&text, "owner %04o %u:%u\n", (unsigned int)spec->mode,
+			   (unsigned int)spec->uid, (unsigned int)spec->gid);
 	digest_of(text.data, text.length, id);
 }
 
-static int open_cache(const struct build *b, const struct run_mount *spec, bool wait, int *lock,
+static int open_cache(const struct execution *e, const struct run_mount *spec, bool wait, int *lock,
 		      bool *fresh, struct error *err)
 {
 	struct digest id;
 
-	cache_id(b, spec, &id);
-	return store_mount_open(b->store, &id, mount_sharing(spec), wait, lock, fresh, err);
+	cache_id(e, spec, &id);
+	return store_mount_open(e->build->store, &id, mount_sharing(spec), wait, lock, fresh, err);
 }
 
 struct wait_job {
-	struct build *b;
+	const struct execution *e;
 	const struct run_mount *spec;
 };
 
@@ -45,7 +57,7 @@ static int wait_work(void *arg, struct buf *result, struct error *err)
 	bool fresh;
 
 	(void)result;
-	fd = open_cache(w->b, w->spec, true, &lock, &fresh, err);
+	fd = open_cache(w->e, w->spec, true, &lock, &fresh, err);
 	return fd < 0 ? -1 : 0;
 }
 
@@ -53,7 +65,7 @@ static int wait_work(void *arg, struct buf *result, struct error *err)
  */
 static int wait_for_cache(struct execution *e, const struct mount *busy, struct error *err)
 {
-	struct wait_job w = {.b = e->build, .spec = busy->spec};
+	struct wait_job w = {.e = e, .spec = busy->spec};
 
 	for (size_t i = 0; i < e->mounts->count; i++)
 		if (e->mounts->item[i].spec->type == MOUNT_CACHE)
@@ -67,9 +79,16 @@ static int wait_for_cache(struct execution *e, const struct mount *busy, struct 
    else it would wait for itself. */
 static const struct mount *find_same_cache(const struct execution *e, const struct mount *m)
 {
-	for (const struct mount *other = e->mounts->item; other < m; other++)
-		if (other->spec->type == MOUNT_CACHE && strcmp(other->spec->id, m->spec->id) == 0)
+	struct digest wanted, id;
+
+	cache_id(e, m->spec, &wanted);
+	for (const struct mount *other = e->mounts->item; other < m; other++) {
+		if (other->spec->type != MOUNT_CACHE)
+			continue;
+		cache_id(e, other->spec, &id);
+		if (digest_equal(&id, &wanted))
 			return other;
+	}
 	return NULL;
 }
 
@@ -95,7 +114,7 @@ int mount_prepare_cache(struct execution *e, struct mount *m, struct error *err)
 		status = trees_of_root(e->build, &spec->from, &lowers, err);
 	if (status <= 0)
 		return status;
-	m->fd = open_cache(e->build, spec, false, &m->lock, &fresh, &busy);
+	m->fd = open_cache(e, spec, false, &m->lock, &fresh, &busy);
 	if (m->fd < 0 && busy.code == ERROR_EXISTS)
 		return wait_for_cache(e, m, err);
 	if (m->fd < 0) {

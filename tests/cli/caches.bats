@@ -131,6 +131,25 @@ cache_directory() {
 	same "$(tr '\n' ' ' <"$T/root/out")" "first 5:7 second /c/bin/busybox "
 }
 
+@test "cache: another source, owner or mode is another cache" {
+	base
+	dockerfile <<-'X'
+	FROM base AS made
+	RUN mkdir -p /made && echo 1 >/made/f
+	FROM base
+	RUN --mount=type=cache,target=/c,from=made,source=/made touch /c/x; ls /c >/out
+	RUN --mount=type=cache,target=/c ls /c >>/out; touch /c/y
+	RUN --mount=type=cache,target=/c,uid=5 ls /c >>/out; touch /c/z
+	RUN --mount=type=cache,target=/c,mode=0700 ls /c >>/out
+	X
+	build
+	sed -i 's/echo 1/echo 2/' "$CTX/Dockerfile"
+	build --no-cache
+	flatten t "$T/root"
+	same "$(tr '\n' ' ' <"$T/root/out")" "f x y z "
+	same "$(ls "$VARVE_ROOT/mounts" | wc -l)" 5
+}
+
 @test "cache: read-only" {
 	base
 	dockerfile <<-'X'
