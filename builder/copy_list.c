@@ -237,17 +237,18 @@ static int list_match(struct lister *l, const struct walk_options *tree, const c
 	return status < 0 ? error_add(err, "%s", written) : 0;
 }
 
+/* As a file of that name: 160000 is what git gives a commit in a tree. */
 static void list_remote(struct lister *l, const struct copy_source *source, const struct fetched *f)
 {
 	char text[DIGEST_TEXT_SIZE];
 
-	buf_add_str(l->out, source->kind == SOURCE_GIT ? "git " : "http ");
+	buf_add_str(l->out, "  ");
 	add_quoted(l->out, source->path);
 	if (source->kind == SOURCE_GIT) {
-		buf_printf(l->out, " %s\n", f->commit);
+		buf_printf(l->out, " 160000 %s\n", f->commit);
 		return;
 	}
-	buf_printf(l->out, " %s %lld ", digest_text(&f->content, text), (long long)f->mtime);
+	buf_printf(l->out, " 100600 %s %lld ", digest_text(&f->content, text), (long long)f->mtime);
 	add_quoted(l->out, f->name);
 	buf_add_char(l->out, '\n');
 }

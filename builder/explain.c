@@ -10,13 +10,22 @@
 enum { MAX_LIST = 256 * 1024 * 1024, MAX_LINES = 20 };
 
 static const char *const names[][2] = {
-	{"argv", "the command"},          {"env", "a variable"},
-	{"cwd", "the working directory"}, {"user", "the user"},
-	{"parent", "an earlier step"},    {"from", "the stage or image copied from"},
-	{"platform", "the platform"},     {"epoch", "SOURCE_DATE_EPOCH"},
-	{"file", "a here-document"},      {"files", "files of the context"},
-	{"source", "a source"},           {"dest", "the destination"},
-	{"volume", "a declared volume"},  {"network", "the network"},
+	{"argv", "the command"},
+	{"env", "a variable"},
+	{"cwd", "the working directory"},
+	{"user", "the user"},
+	{"parent", "an earlier step"},
+	{"from", "the stage or image copied from"},
+	{"platform", "the platform"},
+	{"epoch", "SOURCE_DATE_EPOCH"},
+	{"file", "a here-document"},
+	{"files", "the content of the sources"},
+	{"source", "a source"},
+	{"dest", "the destination"},
+	{"volume", "a declared volume"},
+	{"network", "the network"},
+	{"exclude", "a pattern of --exclude"},
+	{"checksum", "the checksum"},
 };
 
 static const char *say(const char *field)
@@ -140,11 +149,13 @@ static struct list_line *index_list(const char *text, struct arena *arena)
 static void say_line(struct buf *out, int *lines, char mark, const struct list_line *l,
 		     const struct list_line *old)
 {
+	int blank = old != NULL && old->rest_length > 0;
+
 	if (++*lines > MAX_LINES)
 		return;
 	buf_printf(out, "  %c %.*s", mark, (int)l->name_length, l->name);
 	if (old != NULL)
-		buf_printf(out, " (%.*s ->%.*s)", (int)old->rest_length, old->rest,
+		buf_printf(out, " (%.*s ->%.*s)", (int)old->rest_length - blank, old->rest + blank,
 			   (int)l->rest_length, l->rest);
 	buf_add_char(out, '\n');
 }

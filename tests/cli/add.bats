@@ -89,7 +89,8 @@ doc"
 	build && says CACHED
 	same "$(image_id t)" "$id"
 	echo two >"$T/www/file"
-	build && says_not CACHED
+	build --explain && says_not CACHED
+	says "the content of the sources changed" "M $URL/file (100600 sha256:"
 	flatten t "$T/root"
 	same "$(cat "$T/root/file")" two
 	rm "$T/www/file"
@@ -225,7 +226,8 @@ s"
 	git -C "$T/work" checkout -q main 2>/dev/null || git -C "$T/work" checkout -qf main
 	echo three >"$T/work/file" && git -C "$T/work" commit -qam three
 	git -C "$T/work" push -q "$T/www/r.git" main && git -C "$T/www/r.git" update-server-info
-	build && says_not CACHED
+	build --explain && says_not CACHED
+	says "M $URL/r.git#main (160000 "
 	flatten t "$T/root"
 	same "$(cat "$T/root/r/file")" three
 }
