@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing what a walk finds below one directory, with the owner, mode, time and attributes that
- * COPY and ADD give it. Private to copy.c and copy_remote.c.
+ * COPY and ADD give it. Private to copy*.c.
  */
 #ifndef BUILDER_COPIER_H
 #define BUILDER_COPIER_H
