@@ -20,6 +20,21 @@ static void roots_release(struct roots *r)
 }
 DEFINE_CLEANUP_STRUCT(roots, struct roots, roots_release);
 
+/* A directory that has no name any more. */
+static int empty_root(struct store *s, struct error *err)
+{
+	int stage = store_stage(s, err), fd;
+	char name[RANDOM_NAME_SIZE];
+
+	if (stage < 0)
+		return -1;
+	random_name(name);
+	fd = mkdir_child(stage, name, 0755, err);
+	if (fd >= 0)
+		unlinkat(stage, name, AT_REMOVEDIR);
+	return fd;
+}
+
 /* The merged view, read-only, as a detached mount. */
 static int mount_image(struct store *s, const struct image *image, struct error *err)
 {
@@ -39,7 +54,7 @@ static int mount_image(struct store *s, const struct image *image, struct error 
 	spec.lower = roots.fd;
 	spec.count = roots.count;
 	if (roots.count == 0)
-		return error_set(err, ERROR_NOT_FOUND, "the image has no layers");
+		return empty_root(s, err);
 	return overlay_mount(&spec, err);
 }
 
@@ -88,7 +103,8 @@ static int copy_root(struct store *s, const struct export_root *r, int to, struc
 	uint64_t entries;
 	int ends[2], status;
 
-	if (l == NULL)
+	/* The job may unpack layers; a stage of its own would end with it. */
+	if (l == NULL || store_stage(s, err) < 0)
 		return -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(err, "creating a pipe");

@@ -12,6 +12,7 @@ struct planner {
 	struct save_plan *plan;
 	bool as_stored;
 	enum compression want;
+	struct digest_set *seen; /* documents whose content was added */
 };
 
 void save_plan_release(struct save_plan *p)
@@ -109,6 +110,9 @@ static int plan_stored(const struct planner *p, const struct descriptor *d, int 
 
 	add_blob(p->plan, &d->digest, size, NULL);
 	if (!media_type_is_manifest(d->media_type) && !media_type_is_index(d->media_type))
+		return 0;
+	/* An index may name another one ten thousand times. */
+	if (!digest_set_add(p->seen, &d->digest))
 		return 0;
 	if (depth > MANIFEST_MAX_NESTING)
 		return error_set(err, ERROR_LIMIT, "indexes are nested deeper than %d",
@@ -238,7 +242,9 @@ static void sort_blobs(struct save_plan *p)
 int save_plan_make(struct save_plan *plan, const struct save_item *items, size_t count,
 		   bool as_stored, enum compression want, struct error *err)
 {
-	const struct planner p = {.plan = plan, .as_stored = as_stored, .want = want};
+	auto_(digest_set) struct digest_set seen = {.item = NULL};
+	const struct planner p = {
+		.plan = plan, .as_stored = as_stored, .want = want, .seen = &seen};
 
 	plan->tops = xcalloc(count, sizeof(*plan->tops));
 	for (size_t i = 0; i < count; i++) {

@@ -12,6 +12,7 @@
 #define LAYERS_ARCHIVE_PRIVATE_H
 
 #include "layers/archive.h"
+#include "layers/digest_set.h"
 #include "layers/manifest.h"
 
 enum {
@@ -130,17 +131,6 @@ DEFINE_CLEANUP_STRUCT(save_plan, struct save_plan, save_plan_release);
 /* Converts layers where they are not wanted as they are stored. */
 int save_plan_make(struct save_plan *plan, const struct save_item *items, size_t count,
 		   bool as_stored, enum compression want, struct error *err);
-
-/* Digests that were written already, sorted. */
-struct digest_set {
-	struct digest *item;
-	size_t count;
-};
-
-void digest_set_release(struct digest_set *set);
-DEFINE_CLEANUP_STRUCT(digest_set, struct digest_set, digest_set_release);
-/* False if it is there already. */
-bool digest_set_add(struct digest_set *set, const struct digest *d);
 
 int save_docker(struct store *s, const struct save_item *items, size_t count, int to,
 		struct error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/image.h"
 
+#include "layers/digest_set.h"
 #include "layers/manifest.h"
 #include "layers/name.h"
 
@@ -64,6 +65,7 @@ struct search {
 	struct store *store;
 	const char *prefix;
 	struct match first;
+	struct digest_set seen;
 };
 
 /* Two images that begin alike are an error; the same one may be met any number of times. */
@@ -93,6 +95,8 @@ static int search_manifest(struct search *q, const struct digest *digest, uint64
 	const struct digest *id = digest;
 	bool hit = has_prefix(digest, q->prefix);
 
+	if (!digest_set_add(&q->seen, digest))
+		return 0;
 	if (manifest_read(q->store, digest, &size, NULL, &m, &unread) == 0 && !m.is_index) {
 		id = &m.config.digest;
 		hit = hit || has_prefix(id, q->prefix);
@@ -110,12 +114,13 @@ static int find_prefix(struct store *s, const struct refs *refs, const char *pre
 		       struct match *found, struct error *err)
 {
 	struct search q = {.store = s, .prefix = prefix};
+	int status = 0;
 
-	for (size_t i = 0; i < refs->count; i++)
-		if (search_manifest(&q, &refs->item[i].manifest, refs->item[i].size, 0, err) < 0)
-			return -1;
+	for (size_t i = 0; i < refs->count && status == 0; i++)
+		status = search_manifest(&q, &refs->item[i].manifest, refs->item[i].size, 0, err);
 	*found = q.first;
-	return 0;
+	digest_set_release(&q.seen);
+	return status;
 }
 
 /* --- near names ---------------------------------------------------------------------------- */

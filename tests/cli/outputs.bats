@@ -75,6 +75,15 @@ two_platforms() {
 		"a docker archive holds one platform" "type=oci"
 }
 
+@test "an image without files is an empty directory and an empty tar" {
+	printf 'FROM scratch\nENV A=b\n' >"$CTX/Dockerfile"
+	build -o "type=local,dest=$T/root" -o "type=tar,dest=$T/root.tar" -o "type=oci,dest=$T/oci.tar"
+	same "$(ls -A "$T/root")" ""
+	same "$(tar -tf "$T/root.tar" | grep -vx ./)" ""
+	build --platform linux/arm64,linux/s390x -o "type=local,dest=$T/two"
+	same "$(ls "$T/two" | xargs)" "linux_arm64 linux_s390x"
+}
+
 @test "annotations of manifests, of an index, and of their entries" {
 	local index
 	two_platforms

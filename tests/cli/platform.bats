@@ -84,6 +84,26 @@ this_platform() {
 	done
 }
 
+@test "entries of one name in index.json are one image for several platforms" {
+	local place
+	both_platforms
+	cp -r "$T/layout-both" "$T/flat"
+	digest=$(jq -r '.manifests[0].digest' "$T/flat/index.json")
+	jq -c --slurpfile index "$T/flat/blobs/sha256/${digest#sha256:}" '.manifests = [
+		$index[0].manifests[] + {annotations: {"org.opencontainers.image.ref.name": "x:latest"}}]' \
+		"$T/flat/index.json" >"$T/flat.json"
+	mv "$T/flat.json" "$T/flat/index.json"
+	for place in "oci:$T/flat" "oci:$T/flat:x"; do
+		printf 'FROM %s\nCOPY Dockerfile /\n' "$place" >"$CTX/Dockerfile"
+		build --platform linux/arm64
+		same "$(config t .architecture)" arm64
+		says_not warning
+		build
+		same "$(config t .architecture)" "$(varve inspect base | jq -r '.[0].Architecture')"
+		says_not warning
+	done
+}
+
 @test "FROM --platform, also from ARGs, and COPY --from of the stage's platform" {
 	both_platforms
 	dockerfile <<-'X'
