@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main loop of a build. */
 #include "builder/run.h"
+#include "builder/step_mounts.h"
 
 #include "builder/secret.h"
 
@@ -65,6 +66,7 @@ static void release(struct build *b)
 		step_mounts_release(e);
 		cleanup_fd(&e->output);
 		redactor_free(e->redactor);
+		free(e->graft);
 		cleanup_fd(&e->upper);
 		cleanup_fd(&e->lock);
 		record_release(&e->inputs);

@@ -189,23 +189,51 @@ static int copy_all(struct copier *c, const struct copy_options *o, struct error
 	return 0;
 }
 
+static int begin(struct copier *c, const struct copy_options *o, struct error *err)
+{
+	const struct copy_spec *spec = o->spec;
+	const char *chmod = spec->chmod;
+
+	*c = (struct copier){.spec = spec,
+			     .target = o->target,
+			     .keep_owner = spec->chown == NULL && spec->from.kind != FROM_CONTEXT,
+			     .parents = {.mode = 0755}};
+	if (spec->chown != NULL && owner_resolve(o->below, spec->chown, &c->uid, &c->gid, err) < 0)
+		return -1;
+	c->parents.uid = c->uid;
+	c->parents.gid = c->gid;
+	if (chmod != NULL && strspn(chmod, "01234567") == strlen(chmod))
+		c->parents.mode = mode_apply(chmod, 0, true);
+	/* Here-documents have no time of their own. */
+	clock_gettime(CLOCK_REALTIME, &c->parents.mtime);
+	return 0;
+}
+
 int copy_run(const struct copy_options *o, struct error *err)
 {
-	const char *chmod = o->spec->chmod;
-	struct copier c = {.spec = o->spec,
-			   .target = o->target,
-			   .keep_owner =
-				   o->spec->chown == NULL && o->spec->from.kind != FROM_CONTEXT,
-			   .parents = {.mode = 0755}};
+	struct copier c;
 
-	if (o->spec->chown != NULL &&
-	    owner_resolve(o->below, o->spec->chown, &c.uid, &c.gid, err) < 0)
+	return begin(&c, o, err) < 0 ? -1 : copy_all(&c, o, err);
+}
+
+int copy_skeleton(const struct copy_options *o, struct error *err)
+{
+	const char *path = o->spec->sources[0].path;
+	auto_fd int source = open_in(o->source, *path != '\0' ? path : ".", O_PATH, 0, err);
+	auto_fd int dir = -1;
+	struct copier c;
+	struct stat st;
+
+	if (source < 0 || begin(&c, o, err) < 0)
 		return -1;
-	c.parents.uid = c.uid;
-	c.parents.gid = c.gid;
-	if (chmod != NULL && strspn(chmod, "01234567") == strlen(chmod))
-		c.parents.mode = mode_apply(chmod, 0, true);
-	/* Here-documents have no time of their own. */
-	clock_gettime(CLOCK_REALTIME, &c.parents.mtime);
-	return copy_all(&c, o, err);
+	if (fstat(source, &st) < 0)
+		return error_sys(err, "%s", path);
+	c.parents.mtime = st.st_mtim;
+	dir = rootpath_mkdirs(o->target, o->spec->dest, &c.parents, err);
+	if (dir < 0)
+		return -1;
+	/* The mode that it has: overlayfs copies the directory up for it, with those above. */
+	if (fstat(dir, &st) < 0 || fchmod(dir, st.st_mode & 07777) < 0)
+		return error_sys(err, "%s", o->spec->dest);
+	return 0;
 }

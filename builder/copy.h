@@ -6,6 +6,7 @@
 #define BUILDER_COPY_H
 
 #include "builder/plan.h"
+#include "layers/pack.h"
 #include "layers/stack.h"
 
 struct copy_options {
@@ -19,6 +20,7 @@ struct copy_options {
 	int target;                    /* the step's merged root */
 	const struct stack *below;     /* the image's root, for --chown names */
 	struct stat_cache *stats;      /* copy_list: or NULL */
+	bool *linked;                  /* copy_list: set if a file has several names */
 	bool *foreign; /* copy_list: set if a file is not owned by 0:0; NULL: of no interest */
 };
 
@@ -35,5 +37,22 @@ int copy_list(const struct copy_options *o, struct buf *out, struct error *err);
 
 /* --exclude as a list, for the walks of both; *out is NULL without any. The caller frees it. */
 int copy_excludes(const struct copy_spec *spec, struct ignore **out, struct error *err);
+
+/* Makes the directory that the content of a single directory is copied into, and those above it,
+   as copy_run() would, so that all of them are in the upper of `target`. */
+int copy_skeleton(const struct copy_options *o, struct error *err);
+
+/* A pack_graft in the place of copying: what copy_run() would have made of a directory. Needs spec,
+   source, ignore and below. path is where it goes; borrowed. */
+struct copy_graft {
+	struct pack_graft graft;
+	const struct copy_spec *spec;
+	const struct ignore *ignore;
+	uid_t uid;
+	gid_t gid;
+};
+int copy_graft_open(const struct copy_options *o, const char *path, struct copy_graft *out,
+		    struct error *err);
+void copy_graft_close(struct copy_graft *g);
 
 #endif

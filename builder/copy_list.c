@@ -214,8 +214,11 @@ static int visit(void *user, const struct walk_entry *e, bool leaving, struct er
 	add_number(l->out, e->st.st_mode, 8, 6);
 	if (l->o->spec->from.kind != FROM_CONTEXT && l->o->spec->chown == NULL)
 		buf_printf(l->out, " %u:%u", e->st.st_uid, e->st.st_gid);
-	if (linked)
+	if (linked) {
 		buf_add_str(l->out, " linked");
+		if (l->o->linked != NULL)
+			*l->o->linked = true;
+	}
 	if (list_content(l, e, err) < 0)
 		return -1;
 	buf_add_char(l->out, '\n');

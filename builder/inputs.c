@@ -46,6 +46,7 @@ static int list_copy(const struct plan *p, const struct copy_spec *spec, bool re
 					     .fetch = &p->options->fetch,
 					     .fetched = fetched,
 					     .stats = found->stats,
+					     .linked = &found->linked,
 					     .foreign = &found->foreign};
 
 	if ((remote && copy_resolve(&options, fetched, err) < 0) ||

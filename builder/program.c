@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RUN: one program in a sandbox over the step's layers. */
 #include "builder/run.h"
+#include "builder/step_mounts.h"
 
 #include "builder/user.h"
 

@@ -50,8 +50,10 @@ struct execution {
 	enum { LIST_NONE, LIST_RUNNING, LIST_READY } list_state;
 	struct buf list; /* only kept when a miss is to be explained */
 	struct digest list_digest;
-	struct fetched *fetched;   /* what its remote sources are, one a source; or NULL */
-	bool foreign;              /* some of them are not owned by 0:0 */
+	struct fetched *fetched; /* what its remote sources are, one a source; or NULL */
+	bool foreign;            /* some of them are not owned by 0:0 */
+	bool linked;             /* some have several names */
+	char *graft; /* where in the upper the source of the copy is packed; NULL: it is copied */
 	struct mounts *mounts;     /* of a RUN; NULL: none, or not prepared */
 	struct redactor *redactor; /* of its output; NULL: the step has no secrets */
 	/* the writable layer */
@@ -162,21 +164,6 @@ int start_transcode(struct execution *e, struct error *err);
 /* Makes the directories of the writable layer. */
 int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err);
 
-/* --- step_mounts.c ------------------------------------------------------------------------------
- */
-/* Opens, locks, copies and starts what the mounts of a RUN need. 1: all is there; 0: not yet, ask
-   again after an event; -1: err. */
-int step_mounts_prepare(struct execution *e, struct error *err);
-/* Resolves the links in their targets; then what has to exist in the root for them, and the mounts
-   themselves. out has room for run.mount_count; the number used is returned. Valid until
-   step_mounts_release(). */
-int step_mounts_resolve(struct execution *e, const struct stack *root, struct error *err);
-size_t step_mounts_targets(const struct execution *e, struct stub_target *out);
-size_t step_mounts_fill(const struct execution *e, struct sandbox_mount *out);
-/* The secret of a mount, or NULL. */
-const struct build_secret *step_mounts_secret(const struct build *b, const struct run_mount *m);
-void step_mounts_release(struct execution *e);
-
 /* --- volume.c ------------------------------------------------------------------------------ */
 struct volume_watch;
 /* Watches what a pack reports for paths below the step's volumes, found in root. */
@@ -201,6 +188,14 @@ int cutoff_remember(const struct execution *e, struct error *err);
 int step_output_begin(struct execution *e, struct error *err);
 /* The rest of it, once nothing can write any more. */
 void step_output_end(struct execution *e);
+
+/* --- direct.c ------------------------------------------------------------------------------ */
+/* A copy whose result nobody mounts is packed from where its files are: sets e->graft if it can be.
+   below are the trees under the step. */
+int direct_choose(struct execution *e, const struct lowers *below, struct error *err);
+/* Packs it. options is complete but for the graft. */
+int direct_pack(struct execution *e, const struct pack_options *options, struct layer *out,
+		struct error *err);
 
 /* --- log.c -------------------------------------------------------------------------------- * */
 void log_output(struct execution *e, const char *data, size_t length);

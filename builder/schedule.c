@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which step may go on, and where it goes. */
 #include "builder/run.h"
+#include "builder/step_mounts.h"
 
 #include "builder/inputs.h"
 

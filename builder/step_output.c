@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a program prints: without the values of its secrets, to the log, the tail and the events. */
 #include "builder/run.h"
+#include "builder/step_mounts.h"
 
 #include "builder/secret.h"
 

@@ -136,7 +136,7 @@ static int copy_work(void *arg, struct buf *result, struct error *err)
 			return -1;
 	}
 	options.source = source;
-	return copy_run(&options, err);
+	return w->e->graft != NULL ? copy_skeleton(&options, err) : copy_run(&options, err);
 }
 
 static int workdir_work(void *arg, struct buf *result, struct error *err)
@@ -187,6 +187,8 @@ static int start_root_work(struct execution *e, const struct lowers *below,
 int start_copy(struct execution *e, const struct lowers *below, const struct lowers *source,
 	       struct error *err)
 {
+	if (direct_choose(e, below, err) < 0)
+		return -1;
 	return start_root_work(e, below, source, copy_work, err);
 }
 
@@ -201,7 +203,7 @@ int start_workdir(struct execution *e, const struct lowers *below, struct error 
    explained. */
 struct list_result {
 	struct digest digest;
-	bool foreign;
+	bool foreign, linked;
 	size_t fetched_size;
 };
 
@@ -221,6 +223,7 @@ static int list_work(void *arg, struct buf *result, struct error *err)
 		return error_add(err, "remembering what was read");
 	fetched = found.fetched;
 	l.foreign = found.foreign;
+	l.linked = found.linked;
 	if (fetched != NULL)
 		l.fetched_size = e->step->copy.source_count * sizeof(*fetched);
 	digest_of(text.data, text.length, &l.digest);
@@ -258,6 +261,7 @@ static void list_done(void *user, const struct buf *result, const struct error *
 	memcpy(&l, result->data, sizeof(l));
 	e->list_digest = l.digest;
 	e->foreign = l.foreign;
+	e->linked = l.linked;
 	at = result->data + sizeof(l);
 	if (l.fetched_size > 0) {
 		e->fetched = xmalloc(l.fetched_size);
@@ -312,7 +316,8 @@ static int pack(struct execution *e, const struct lowers *below, struct outcome 
 		options.below.count = 0;
 	watch = volume_watch_new(e->step, &stack);
 	options.user = watch;
-	status = layer_pack(e->upper, b->store, &options, &o->layer, err);
+	status = e->graft != NULL ? direct_pack(e, &options, &o->layer, err)
+				  : layer_pack(e->upper, b->store, &options, &o->layer, err);
 	volume_watch_finish(watch, o);
 	lowers_release(&with_upper);
 	return status;
@@ -351,6 +356,9 @@ static void pack_done(void *user, const struct buf *result, const struct error *
 		step_fail(e, &failed);
 	else
 		step_packed(e);
+	/* It holds a part of the layer; who wants all of it unpacks the blob. */
+	if (e->graft != NULL)
+		cleanup_fd(&e->upper);
 }
 
 int start_pack(struct execution *e, struct error *err)

@@ -41,12 +41,25 @@ struct layer {
 
 enum entry_change { ENTRY_ADDED, ENTRY_MODIFIED, ENTRY_REMOVED };
 
+/* A directory from elsewhere that is packed as if its content had been copied into the upper. What
+   a copy could not do is an error: a directory over something else, something else over one. */
+struct pack_graft {
+	const char *path; /* of the directory in the upper that gets the content; no leading slash;
+			     "" is the root. It is there, with the metadata that it will have. */
+	int directory;
+	/* Gives an entry the owner and mode that a copy would have; false: it is not copied. path
+	   is relative to `directory`; NULL for one that was said to be copied before. */
+	bool (*take)(void *user, const char *path, struct stat *st);
+	void *user;
+};
+
 struct pack_options {
 	struct stack below; /* what the upper lay on; count 0 for a base layer */
 	enum compression compression;
-	int64_t epoch;  /* clamp later mtimes to this; -1: none */
-	bool keep_root; /* also emit "./" for the root's own metadata (import), if
-			   it differs from the root below */
+	int64_t epoch;                  /* clamp later mtimes to this; -1: none */
+	bool keep_root;                 /* also emit "./" for the root's own metadata (import), if
+					   it differs from the root below */
+	const struct pack_graft *graft; /* or NULL */
 	/* Called for each change in the order of the tar, not for directories that are only on the
 	   way to one; may be NULL. path has no leading slash. What an opaque directory hides is
 	   reported by the names directly in it. */

@@ -27,6 +27,8 @@ struct frame {
 	struct frame *up; /* NULL at the root */
 	struct stat st;
 	int fd;
+	int content; /* where its names are: fd, or what is grafted onto it */
+	bool grafted;
 	int depth;
 	size_t path_length;
 	bool written;       /* its entry is in the tar */
@@ -156,8 +158,27 @@ static int count_hidden(struct packer *p, const struct frame *f)
 
 /* --- files --------------------------------------------------------------------------------- */
 
+/* What a copy of a grafted entry would look like; false: there would be none. */
+static bool take(const struct packer *p, const struct frame *dir, struct stat *st)
+{
+	const struct pack_graft *g = p->o->graft;
+	size_t skip;
+
+	if (!dir->grafted)
+		return true;
+	skip = strlen(g->path);
+	return !S_ISSOCK(st->st_mode) && g->take(g->user, p->path.data + skip + (skip > 0), st);
+}
+
+/* The same for what was read again. */
+static void take_again(const struct packer *p, const struct frame *dir, struct stat *st)
+{
+	if (dir->grafted)
+		p->o->graft->take(p->o->graft->user, NULL, st);
+}
+
 /* Opens p->above, whose dir, name and st are set, if it is a regular file. */
-static int open_file(struct packer *p)
+static int open_file(struct packer *p, const struct frame *dir)
 {
 	struct same_side *file = &p->above;
 	struct stat st;
@@ -174,6 +195,7 @@ static int open_file(struct packer *p)
 	if (st.st_ino != file->st.st_ino || st.st_dev != file->st.st_dev)
 		return error_set(p->err, ERROR_IO, "replaced while it was packed");
 	file->st = st;
+	take_again(p, dir, &file->st);
 	return xattrs_read(file->fd, &file->xattrs, p->err);
 }
 
@@ -233,14 +255,18 @@ static int pack_file(struct packer *p, struct frame *dir, const char *name, cons
 	bool found, same = false;
 	int opened;
 
-	p->above.dir = dir->fd;
+	p->above.dir = dir->content;
 	p->above.name = p->below.name = name;
 	p->above.st = *st;
-	opened = open_file(p);
+	opened = open_file(p, dir);
 	fd = p->above.fd;
 	if (opened < 0 || level_stat(&dir->below, name, p->o->below.userxattr, &found, &p->below.st,
 				     &p->below.dir, p->err) < 0)
 		return fail(p);
+	if (dir->grafted && found && S_ISDIR(p->below.st.st_mode)) {
+		error_set(p->err, ERROR_EXISTS, "cannot replace a directory with a file");
+		return fail(p);
+	}
 	/* Overlayfs breaks hard links when it copies up, so a file with several names in the upper
 	   got one of them in this step. */
 	if (found && p->above.st.st_nlink == 1 &&
@@ -284,16 +310,21 @@ static int enter_directory(struct packer *p, struct frame *f, const char *name)
 	if (f->depth > UNPACK_MAX_DEPTH)
 		return error_set(p->err, ERROR_LIMIT, "more than %d directories deep",
 				 UNPACK_MAX_DEPTH);
-	f->fd = open_child(up->fd, name, O_RDONLY | O_DIRECTORY, 0, p->err);
+	f->fd = open_child(up->content, name, O_RDONLY | O_DIRECTORY, 0, p->err);
 	if (f->fd < 0)
 		return -1;
 	if (fstat(f->fd, &f->st) < 0)
 		return error_sys(p->err, "stat");
+	f->content = f->fd;
+	take_again(p, up, &f->st);
 	if (level_stat(&up->below, name, userxattr, &found, &below, &tree, p->err) < 0 ||
 	    level_enter(&up->below, name, userxattr, &f->below, p->err) < 0)
 		return -1;
+	if (up->grafted && found && !S_ISDIR(below.st_mode))
+		return error_set(p->err, ERROR_EXISTS,
+				 "cannot copy a directory to a non-directory");
 	if (f->below.count > 0) {
-		if (opaque_get(f->fd, userxattr, &f->opaque, p->err) < 0 ||
+		if ((!up->grafted && opaque_get(f->fd, userxattr, &f->opaque, p->err) < 0) ||
 		    frame_differs(p, f, &below, &differs) < 0)
 			return -1;
 	}
@@ -304,9 +335,21 @@ static int enter_directory(struct packer *p, struct frame *f, const char *name)
 	return 0;
 }
 
+/* Is this the directory that gets the content of another one? */
+static void graft(const struct packer *p, struct frame *f)
+{
+	const struct pack_graft *g = p->o->graft;
+
+	if (g != NULL && !f->grafted && strcmp(p->path.data, g->path) == 0) {
+		f->grafted = true;
+		f->content = g->directory;
+	}
+}
+
 static int pack_subdirectory(struct packer *p, struct frame *up, const char *name)
 {
-	auto_(frame) struct frame f = {.up = up, .fd = -1, .depth = up->depth + 1};
+	auto_(frame) struct frame f = {
+		.up = up, .fd = -1, .depth = up->depth + 1, .grafted = up->grafted};
 
 	f.path_length = p->path.length;
 	if (enter_directory(p, &f, name) < 0)
@@ -316,6 +359,7 @@ static int pack_subdirectory(struct packer *p, struct frame *up, const char *nam
 			return -1;
 		level_release(&f.below);
 	}
+	graft(p, &f);
 	return pack_directory(p, &f);
 }
 
@@ -330,9 +374,10 @@ static int name_hidden(struct packer *p, const struct frame *f, struct listing *
 		if (item->type != DT_CHR && item->type != DT_SOCK && item->type != DT_UNKNOWN &&
 		    strncmp(item->name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) != 0)
 			continue;
-		if (fstatat(f->fd, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(f->content, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return error_sys(p->err, "%s", item->name);
-		item->hides = whiteout_is(&st) || S_ISSOCK(st.st_mode);
+		/* A graft holds no whiteouts: what looks like one is a device. */
+		item->hides = !f->grafted && (whiteout_is(&st) || S_ISSOCK(st.st_mode));
 		if (item->hides) {
 			item->name = arena_printf(&list->arena, WHITEOUT_PREFIX "%s", item->name);
 		} else if (strncmp(item->name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0) {
@@ -357,8 +402,13 @@ static int pack_name(struct packer *p, struct frame *f, const struct listed *ite
 	buf_add_str(&p->path, name);
 	if (item->hides)
 		return pack_removed(p, f, item->name);
-	if (fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(f->content, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(p->err, "/%s", p->path.data);
+	if (!take(p, f, &st))
+		return 0;
+	if (f->grafted && whiteout_is(&st))
+		return error_set(p->err, ERROR_FORMAT, "/%s: a layer cannot hold a device 0:0",
+				 p->path.data);
 	return S_ISDIR(st.st_mode) ? pack_subdirectory(p, f, name) : pack_file(p, f, name, &st);
 }
 
@@ -366,7 +416,7 @@ static int pack_directory(struct packer *p, struct frame *f)
 {
 	auto_(listing) struct listing list = LISTING_INIT;
 
-	if (listing_read(f->fd, &list, p->err) < 0 || name_hidden(p, f, &list) < 0)
+	if (listing_read(f->content, &list, p->err) < 0 || name_hidden(p, f, &list) < 0)
 		return fail(p);
 	listing_sort(&list);
 	/* An opaque directory has nothing below it, so all its other whiteouts are dropped and the
@@ -433,5 +483,7 @@ int pack_tree(int upper, const struct pack_options *options, struct tar_writer *
 	*counts = (struct pack_counts){.empty = true};
 	if (enter_root(&p, &root, upper) < 0)
 		return -1;
+	root.content = root.fd;
+	graft(&p, &root);
 	return pack_directory(&p, &root);
 }
