@@ -53,8 +53,8 @@ files() {
 	same_both_ways <<<$'FROM base\nCOPY d /etc'
 	same_both_ways <<<$'FROM base\nCOPY d /'
 	same_both_ways <<<$'FROM base\nWORKDIR /usr/bin\nCOPY d .' 
-	same_both_ways <<<$'FROM scratch\nCOPY . /'
-	same_both_ways <<<$'FROM scratch\nCOPY d/sub /x/'
+	same_both_ways <<<$'FROM base\nCOPY . /'
+	same_both_ways <<<$'FROM base\nCOPY d/sub /x/'
 }
 
 @test "with --chown, --chmod and an ignore file" {
