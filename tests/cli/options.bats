@@ -244,7 +244,7 @@ scratch() {
 	same "$(cat "$T/shared/g")" written
 	flatten t "$T/t"
 	[ ! -e "$T/t/shared" ]
-	! grep -q told "$T/t/etc/hosts" 2>/dev/null
+	run ! grep -q told "$T/t/etc/hosts"
 	build_fails --add-host told:10.1.2.3 -v "$T/shared:/shared:ro" --no-cache -- Dockerfile:3 "exited with status 1"
 	dockerfile <<-'X'
 	FROM base
