@@ -476,18 +476,19 @@ static void key_files_are_loaded(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	const struct CMUnitTest tests[] = {
-		TEST(only_lists_signatures_and_bindings_pass),
-		TEST(messages_may_come_in_any_pieces),
-		TEST(long_messages_end_the_connection),
-		TEST(many_clients_are_served),
-		TEST(a_client_that_does_not_read_stops_nobody),
-		TEST(the_socket_has_mode_and_owner_and_goes),
-		TEST(it_ends_with_its_parent),
-		TEST(what_is_no_agent_is_explained),
-		TEST(protected_keys_are_recognized),
-		TEST(key_files_are_loaded),
+		cmocka_unit_test_setup_teardown(only_lists_signatures_and_bindings_pass, make,
+						drop),
+		cmocka_unit_test_setup_teardown(messages_may_come_in_any_pieces, make, drop),
+		cmocka_unit_test_setup_teardown(long_messages_end_the_connection, make, drop),
+		cmocka_unit_test_setup_teardown(many_clients_are_served, make, drop),
+		cmocka_unit_test_setup_teardown(a_client_that_does_not_read_stops_nobody, make,
+						drop),
+		cmocka_unit_test_setup_teardown(the_socket_has_mode_and_owner_and_goes, make, drop),
+		cmocka_unit_test_setup_teardown(it_ends_with_its_parent, make, drop),
+		cmocka_unit_test_setup_teardown(what_is_no_agent_is_explained, make, drop),
+		cmocka_unit_test_setup_teardown(protected_keys_are_recognized, make, drop),
+		cmocka_unit_test_setup_teardown(key_files_are_loaded, make, drop),
 	};
 
 	return cmocka_run_group_tests_name("builder/agent", tests, NULL, NULL);

@@ -460,19 +460,20 @@ static void usage_and_fsck_know_them(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_written_is_found_again),
-		TEST(shared_goes_with_shared_only),
-		TEST(private_takes_the_first_free_one),
-		TEST(nobody_gets_it_before_it_is_filled),
-		TEST(three_processes_share_or_do_not),
-		TEST(locked_waits_and_a_killed_holder_frees_it),
-		TEST(closing_does_not_wait_for_forks),
-		TEST(prune_takes_what_nobody_uses),
-		TEST(prune_knows_when_it_was_used_last),
-		TEST(prune_and_users_do_not_disturb_each_other),
-		TEST(usage_and_fsck_know_them),
+		cmocka_unit_test_setup_teardown(what_is_written_is_found_again, make, drop),
+		cmocka_unit_test_setup_teardown(shared_goes_with_shared_only, make, drop),
+		cmocka_unit_test_setup_teardown(private_takes_the_first_free_one, make, drop),
+		cmocka_unit_test_setup_teardown(nobody_gets_it_before_it_is_filled, make, drop),
+		cmocka_unit_test_setup_teardown(three_processes_share_or_do_not, make, drop),
+		cmocka_unit_test_setup_teardown(locked_waits_and_a_killed_holder_frees_it, make,
+						drop),
+		cmocka_unit_test_setup_teardown(closing_does_not_wait_for_forks, make, drop),
+		cmocka_unit_test_setup_teardown(prune_takes_what_nobody_uses, make, drop),
+		cmocka_unit_test_setup_teardown(prune_knows_when_it_was_used_last, make, drop),
+		cmocka_unit_test_setup_teardown(prune_and_users_do_not_disturb_each_other, make,
+						drop),
+		cmocka_unit_test_setup_teardown(usage_and_fsck_know_them, make, drop),
 	};
 
 	return cmocka_run_group_tests_name("layers/mounts", tests, NULL, NULL);
