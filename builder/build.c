@@ -13,7 +13,7 @@ enum { GRACE_MS = 10000 };
 
 static void init(struct build *b, struct plan *p)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	long online = sysconf(_SC_NPROCESSORS_ONLN), cores = online > 0 ? online : 1;
 
 	*b = (struct build){
 		.plan = p,
@@ -21,7 +21,8 @@ static void init(struct build *b, struct plan *p)
 		.store = p->options->store,
 		.facts = {.stub = STUB_INIT},
 		.etc = {-1, -1, -1},
-		.jobs = p->options->jobs > 0 ? p->options->jobs : (unsigned)(cores > 0 ? cores : 1),
+		.jobs = p->options->jobs > 0 ? p->options->jobs : (unsigned)cores,
+		.steps_at_once = p->options->jobs > 0 ? p->options->jobs : 2 * (unsigned)cores,
 		.began = loop_now(),
 		.log = -1,
 		.error = ERROR_INIT,
@@ -37,6 +38,7 @@ static void init(struct build *b, struct plan *p)
 			.lock = -1,
 			.output = -1,
 		};
+	order_steps(b);
 }
 
 /* Keeps the trees of executed steps, so that a next build need not unpack them. Only now: a tree
@@ -75,6 +77,7 @@ static void release(struct build *b)
 		outcome_release(&e->outcome);
 	}
 	free(b->steps);
+	free(b->order);
 	for (size_t i = 0; i < b->tree_count; i++) {
 		cleanup_fd(&b->trees[i]->fd);
 		free(b->trees[i]);

@@ -114,7 +114,8 @@ struct build_options {
 	size_t no_cache_count;
 	bool reread;   /* images from paths, although they look unchanged */
 	bool explain;  /* say why a step was no hit */
-	unsigned jobs; /* steps at a time; 0: the number of cores */
+	unsigned jobs; /* steps at a time, and jobs of each kind; 0: as many jobs as cores, and
+			  twice as many steps, because programs wait more than they compute */
 	const struct event_sink *sink;
 	int interrupt; /* readable when the user wants to stop (a signalfd); -1: none */
 };

@@ -95,8 +95,11 @@ struct build {
 	struct root_facts facts;
 	struct sandbox **leaving; /* finished, being torn down */
 	size_t leaving_count;
-	int etc[3]; /* hosts, hostname, resolv.conf as the sandbox sees them */
-	unsigned jobs, running, packing, listing, unpacking;
+	int etc[3];               /* hosts, hostname, resolv.conf as the sandbox sees them */
+	struct execution **order; /* the same, by what waits for them; order.c */
+	unsigned steps_at_once;   /* that run, which mostly wait for something */
+	unsigned jobs;            /* of each kind of work that keeps a processor busy */
+	unsigned running, packing, listing, unpacking;
 	uint64_t began;
 	int interrupts, signal;
 	uint64_t interrupted_at;
@@ -188,6 +191,10 @@ int cutoff_remember(const struct execution *e, struct error *err);
 int step_output_begin(struct execution *e, struct error *err);
 /* The rest of it, once nothing can write any more. */
 void step_output_end(struct execution *e);
+
+/* --- order.c ------------------------------------------------------------------------------- */
+/* Fills b->order: those with the longest chain of steps behind them first. */
+void order_steps(struct build *b);
 
 /* --- direct.c ------------------------------------------------------------------------------ */
 /* A copy whose result nobody mounts is packed from where its files are: sets e->graft if it can be.

@@ -377,7 +377,7 @@ static int begin(struct execution *e, struct error *err)
 	status = look_up(e, err);
 	if (status != 0)
 		return status;
-	if (b->running >= b->jobs)
+	if (b->running >= b->steps_at_once)
 		return 0;
 	if (pin_hits(b, err) < 0)
 		return -1;
@@ -424,7 +424,7 @@ void schedule(struct build *b)
 	do {
 		again = false;
 		for (size_t i = 0; i < b->plan->step_count; i++) {
-			struct execution *e = &b->steps[i];
+			struct execution *e = b->order[i];
 			struct error err = ERROR_INIT;
 			int status;
 

@@ -341,6 +341,19 @@ static void fill_epoch(struct build_settings *s, const struct build_values *v)
 	s->options.fetch.commit_times = s->options.epoch_of != NULL;
 }
 
+static int jobs_parse(const char *text, unsigned *out, struct error *err)
+{
+	enum { MAX_JOBS = 1024 };
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || value < 1 || value > MAX_JOBS)
+		return error_set(err, ERROR_USAGE, "--jobs=%s is no number from 1 to %d", text,
+				 MAX_JOBS);
+	*out = (unsigned)value;
+	return 0;
+}
+
 static enum volume_writes volume_mode(const char *name)
 {
 	if (name == NULL || strcmp(name, "keep") == 0)
@@ -379,6 +392,8 @@ static int fill_simple(struct build_settings *s, const struct build_values *v, s
 	o->reread = v->pull;
 	o->explain = v->explain;
 	o->squash = v->squash;
+	if (v->jobs != NULL && jobs_parse(v->jobs, &o->jobs, err) < 0)
+		return -1;
 	if (v->shm_size != NULL && !bytes_parse(v->shm_size, &o->shm_size)) {
 		error_set(err, ERROR_USAGE, "--shm-size=%s is no size", v->shm_size);
 		return error_hint(err, "write a number of bytes, or 64m, or 1g");

@@ -14,7 +14,7 @@
 struct build_values {
 	struct option_list tags, args, labels, outputs, secrets, ssh, contexts, hosts, ulimits,
 		no_cache_filter, allow, annotations, volumes, platforms;
-	const char *file, *target, *progress, *iidfile, *metadata, *compression;
+	const char *file, *target, *progress, *iidfile, *metadata, *compression, *jobs;
 	const char *volume_writes, *epoch, *network, *shm_size, *provenance, *sbom, *call;
 	bool no_cache, no_cutoff, pull, plan, explain, check, quiet, squash;
 	bool load, rm, force_rm, compress; /* accepted for scripts written for docker */

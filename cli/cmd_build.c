@@ -54,6 +54,8 @@ static const struct option_spec options[] = {
 	{0, "shm-size", OPTION_STRING, VALUE(shm_size), "BYTES", "of /dev/shm; default 64m", NULL},
 	{0, "ulimit", OPTION_LIST, VALUE(ulimits), "NAME=SOFT[:HARD]",
 	 "a resource limit of every RUN", NULL},
+	{'j', "jobs", OPTION_STRING, VALUE(jobs), "N",
+	 "steps at a time; default twice the number of processors", NULL},
 	{0, "no-cache", OPTION_FLAG, VALUE(no_cache), NULL, "execute every step", NULL},
 	{0, "no-cutoff", OPTION_FLAG, VALUE(no_cutoff), NULL,
 	 "a step that ran again is new, even if it did what it did before", NULL},

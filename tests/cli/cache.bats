@@ -321,3 +321,26 @@ opened_in_context() {
 	varve prune --all >/dev/null
 	[ -z "$(ls "$VARVE_ROOT/memos")" ]
 }
+
+@test "--jobs: how many steps go on at a time; the result is the same" {
+	base
+	{
+		for i in 1 2 3 4; do printf 'FROM base AS s%s\nRUN sleep 0.4; echo %s >/f%s\n' "$i" "$i" "$i"; done
+		echo FROM base
+		for i in 1 2 3 4; do echo "COPY --from=s$i /f$i /"; done
+	} | dockerfile
+	began=$(date +%s%3N)
+	build --jobs 4
+	side_by_side=$(($(date +%s%3N) - began))
+	flatten t "$T/root4"
+	began=$(date +%s%3N)
+	build -j 1 --no-cache
+	one_by_one=$(($(date +%s%3N) - began))
+	flatten t "$T/root1"
+	same "$(listing "$T/root1")" "$(listing "$T/root4")"
+	[ "$one_by_one" -ge 1600 ]
+	[ "$side_by_side" -lt "$one_by_one" ]
+	run varve build --jobs 0 "$CTX"
+	same "$status" 2
+	says "--jobs=0"
+}
