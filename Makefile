@@ -175,10 +175,11 @@ demo-now: all
 
 # --- installing and packaging -----------------------------------------------------------------
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(COMPDIR)/bash-completion/completions $(DESTDIR)$(COMPDIR)/zsh/site-functions
 	install -m 755 $(O)/varve $(DESTDIR)$(BINDIR)/varve
 	install -m 644 $(wildcard doc/*.1) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(wildcard doc/*.5) $(DESTDIR)$(MANDIR)/man5
 	$(O)/varve completion bash >$(DESTDIR)$(COMPDIR)/bash-completion/completions/varve
 	$(O)/varve completion zsh >$(DESTDIR)$(COMPDIR)/zsh/site-functions/_varve
 

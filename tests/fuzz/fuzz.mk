@@ -10,6 +10,8 @@ fuzz_names  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_checks := $(fuzz_names:%=$(O)/tests/fuzz/check_%)
 # The modules that a target links; the others get everything below cli.
 FUZZ_MODULES_dockerfile := parser common
+FUZZ_MODULES_roundtrip  := parser common
+FUZZ_MODULES_ignore     := builder parser registry layers runtime common
 FUZZ_MODULES_word       := parser common
 FUZZ_MODULES_splice     := parser common
 FUZZ_MODULES_json       := layers common
