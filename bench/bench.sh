@@ -5,49 +5,46 @@
 #
 #	bench.sh BUILD-DIRECTORY [WORKLOAD[,WORKLOAD...]]
 #
-#	workloads.sh	the workloads: run deep warm context touch copy export tree stages real load
-#			huge memory; in scale.sh also scale, the plots
-#	peers.sh	the builders that take part, each with a store of its own; all work offline
-#	race.sh		contenders taking turns, and what their runs cost
-#	report.awk	medians and budgets as a table; plot.awk: medians as a plot
+#	workloads.sh  the workloads: run deep warm memory context touch copy export tree stages load
+#	              huge; in real.sh real; in scale.sh scale, the plots
+#	peers.sh      the builders that take part, each with a store of its own; all work offline
+#	race.sh       contenders taking turns, and what their runs cost
+#	report.awk    medians and budgets as tables; plot.awk medians as a plot
 #
-# All workloads: the tables go to RESULTS.md here. Some: to BUILD-DIRECTORY/bench/RESULTS.md.
+# All workloads: the tables and plots go to this directory. Some: to BUILD-DIRECTORY/bench. Every
+# single run is in BUILD-DIRECTORY/bench/samples.
 #
 # From the environment:
-#	RUNS		how often each contender runs, 5
-#	BENCH_SECONDS	a contender that has used so many seconds in one workload stops taking turns, 60
-#	BENCH_SCALE	multiplies the files and bytes of all workloads, such as 0.1 for a quick look
-#	BENCH_PEERS	which other builders take part, "buildah docker"
-#	BENCH_PREFIX	words before each command, such as "chrt -r 1" on a machine busy with other work
-#	BENCH_DIR	everything happens in this directory, which is removed at the end
+#	RUNS           how often each contender runs, 5
+#	BENCH_SECONDS  a contender that used so many seconds in a workload stops taking turns, 60
+#	BENCH_SCALE    multiplies the files and bytes of all workloads, such as 0.1 for a quick look
+#	BENCH_PEERS    which other builders take part, "buildah docker"
+#	BENCH_PREFIX   words before each command, such as "nice -n -5" on a machine busy otherwise
+#	BENCH_DIR      everything happens in this directory, which is removed at the end
 set -euo pipefail
 
 bench=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 workloads=${2:-run,deep,warm,memory,context,touch,copy,export,tree,stages,real,load,huge,scale}
-output=$build/bench/RESULTS.md plots=$build/bench
-[ $# -gt 1 ] || output=$bench/RESULTS.md plots=$bench
+results=$build/bench
+[ $# -gt 1 ] || results=$bench
 
-varve=${VARVE:-$build/varve}
 tools=$build/bench
+samples=$build/bench/samples
 work=${BENCH_DIR:-$build/bench/work}
 scale=${BENCH_SCALE:-1}
-rm -rf "$work"
-mkdir -p "$work"/{tmp,samples}
+rm -rf "$work" "$samples"
+mkdir -p "$work/tmp" "$samples"
 work=$(cd "$work" && pwd)
-samples=$work/samples
+# A copy: a compiler may run meanwhile.
+cp "${VARVE:-$build/varve}" "$work/program"
+varve=$work/program
 export VARVE_ROOT=$work/varve TMPDIR=$work/tmp
 
-# shellcheck source=bench/race.sh
-. "$bench/race.sh"
-# shellcheck source=bench/peers.sh
-. "$bench/peers.sh"
-# shellcheck source=bench/workloads.sh
-. "$bench/workloads.sh"
-# shellcheck source=bench/real.sh
-. "$bench/real.sh"
-# shellcheck source=bench/scale.sh
-. "$bench/scale.sh"
+for part in race peers workloads real scale; do
+	# shellcheck source=/dev/null
+	. "$bench/$part.sh"
+done
 
 cleanup() {
 	stop_docker
@@ -56,37 +53,47 @@ cleanup() {
 		xargs -r umount -l
 	rm -rf "$work"
 }
-trap cleanup EXIT
-trap 'exit 130' INT TERM
 
-base_tree "$work/base"
-start_peers "$work/base"
-
-started=$(load_average)
-for name in ${workloads//,/ }; do
-	if ! declare -F "work_$name" >/dev/null; then
-		echo "bench.sh: there is no workload '$name'" >&2
-		exit 2
-	fi
-	echo "== $name" >&2
-	"work_$name"
-done
-
-{
+heading() {
 	cat <<-X
 	# What varve takes
 
-	$("$varve" version | head -n 1), $("${CC:-cc}" --version | head -n 1). Linux $(uname -r), $(nproc) cores, $(stat -f -c %T "$work").
-	Load average $started at the start, $(load_average) at the end: where it was above the number of
-	cores, other work ran, and only ratios count. BENCH_SCALE $scale${prefix:+; all at \`$prefix\`}.
+	$("$varve" version | head -n 1), $("${CC:-cc}" --version | head -n 1). Linux $(uname -r),
+	$(nproc) cores, $(stat -f -c %T "$work"). BENCH_SCALE $scale${prefix:+; all with \`$prefix\`}.
+	Load average $1 at the start, $(load_average) at the end: where it was above the number of
+	cores, other work ran, and only ratios count.
 
-	Contenders took turns, up to $runs each, fewer where one had used $limit seconds; a figure is the
-	median. Each had a store of its own and no network. CPU is user and system time of the whole
-	process tree, for docker also of the daemon; peak is the largest resident set of any one process, for
-	docker of client and daemon together.
+	Contenders took turns, up to $runs each, fewer where one had used $limit seconds; a figure is
+	the median. Each builder had a store of its own and no network. CPU is user and system time of
+	the whole process tree, for docker also of the daemon; peak is the largest resident set of any
+	one process, for docker of client and daemon together.
 
 	X
-	describe_peers
-	awk -f "$bench/report.awk" -v samples="$samples" "$samples/rows"
-} >"$output"
-cat "$output"
+}
+
+main() {
+	local name load
+	for name in ${workloads//,/ }; do
+		if ! declare -F "work_$name" >/dev/null; then
+			echo "bench.sh: there is no workload '$name'" >&2
+			exit 2
+		fi
+	done
+	base_tree "$work/base"
+	start_peers "$work/base"
+	load=$(load_average)
+	for name in ${workloads//,/ }; do
+		echo "== $name" >&2
+		"work_$name"
+	done
+	{
+		heading "$load"
+		describe_peers
+		awk -f "$bench/report.awk" -v samples="$samples" "$samples/rows"
+	} >"$results/RESULTS.md"
+	cat "$results/RESULTS.md"
+}
+
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+main

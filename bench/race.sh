@@ -38,8 +38,8 @@ turn() {
 	eval "${before[$name]:-}" >"$work/log" 2>&1
 	sync -f "$work"
 	# shellcheck disable=SC2086  # options are words
-	if ! eval "$prefix \"$tools/timed\" -o \"$samples/$race.$name\" ${options[$name]:-} ${command[$name]}" \
-		>"$work/log" 2>&1 </dev/null; then
+	local measured="$prefix \"$tools/timed\" -o \"$samples/$race.$name\" ${options[$name]:-}"
+	if ! eval "$measured ${command[$name]}" >"$work/log" 2>&1 </dev/null; then
 		echo "bench: $race: $name failed:" >&2
 		tail -n 20 "$work/log" >&2
 		out[$name]=1
@@ -60,6 +60,7 @@ race() {
 		done
 	done
 	for name in "${contenders[@]}"; do
+		echo "$1 $name" >>"$samples/races"
 		printf '  %-28s %s\n' "$1.$name" "$(tail -n 1 "$samples/$1.$name" 2>/dev/null)" >&2
 		before[$name]='' after[$name]='' options[$name]=''
 	done
@@ -71,9 +72,9 @@ race() {
 #
 #	row WORKLOAD TEXT MEASURE SUBJECT PER BUDGET LIMIT FLOOR PER RACE
 #
-# MEASURE (wall, cpu or peak) of SUBJECT, divided by PER, is to be at most LIMIT times FLOOR divided by
-# its PER; with FLOOR "-", at most LIMIT (milliseconds, MiB). BUDGET says so in words. SUBJECT and FLOOR
-# are RACE.CONTENDER; the columns of the other builders come from RACE.
+# MEASURE (wall, cpu or peak) of SUBJECT, divided by PER, is to be at most LIMIT times FLOOR divided
+# by its PER; with FLOOR "-", at most LIMIT (milliseconds, MiB). BUDGET says so in words. SUBJECT and
+# FLOOR are RACE.CONTENDER; the columns of the other builders come from RACE.
 row() {
 	local IFS=$'\t'
 	echo "$*" >>"$samples/rows"

@@ -81,30 +81,29 @@ function peer(race, name, f, per, ours,    v) {
 	ours /= $5
 	floor = $8 == "-" ? 1 : median($8, f) / $9
 	limit = floor * $7
-	printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", $1, $2, show(ours, f), $6,
-		limit > 0 ? show(limit, f) : "-", limit > 0 ? sprintf("%.2f", ours / limit) : "-",
-		limit <= 0 ? "floor not measured" : ours <= limit ? "met" : "not met",
-		peer($10, "buildah", f, $5, ours), peer($10, "docker", f, $5, ours)
+	if (limit > 0)
+		verdict = show(limit, f) " | " sprintf("%.2f", ours / limit) " | " (ours <= limit ? "met" : "not met")
+	else
+		verdict = "- | - | floor not measured"
+	print "| " $1 " | " $2 " | " show(ours, f) " | " $6 " | " verdict " | " \
+		peer($10, "buildah", f, $5, ours) " | " peer($10, "docker", f, $5, ours) " |"
 }
 
 END {
 	print "\n## Every contender\n"
 	print "| race | contender | runs | wall | least, most | CPU | peak |"
 	print "|---|---|--:|--:|---|--:|--:|"
-	list = "ls -tr " samples
-	while ((list | getline name) > 0) {
-		if (name == "rows" || name == "notes" || name ~ /^scale/)
-			continue
+	file = samples "/races"
+	while ((getline line < file) > 0) {
+		split(line, part, " ")
+		name = part[1] "." part[2]
 		load(name)
 		n = count[name]
-		race = name
-		sub(/\.[^.]*$/, "", race)
-		who = substr(name, length(race) + 2)
-		printf "| %s | %s | %d | %s | %s, %s | %s | %s |\n", race, who, n, show(median(name, 1), 1),
-			show(value[name, 1, 1], 1), show(value[name, 1, n], 1), show(median(name, 2), 2),
-			show(median(name, 3), 3)
+		if (n > 0 && line !~ /^scale/)
+			printf "| %s | %s | %d | %s | %s, %s | %s | %s |\n", part[1], part[2], n,
+				show(median(name, 1), 1), show(value[name, 1, 1], 1),
+				show(value[name, 1, n], 1), show(median(name, 2), 2), show(median(name, 3), 3)
 	}
-	close(list)
 	file = samples "/notes"
 	while ((getline line < file) > 0)
 		if (!(line in said)) {
