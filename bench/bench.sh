@@ -63,14 +63,21 @@ cleanup() {
 	rm -rf "$work" "$work.ext4"
 }
 
+# The file system that $work is on.
+file_system() {
+	findmnt -n -o FSTYPE -T "$work"
+}
+
 heading() {
+	local noise=''
+	awk -v a="$1" -v b="$2" -v n="$(nproc)" 'BEGIN { exit !(a > n || b > n) }' &&
+		noise=' Other work ran on this machine: only ratios count.'
 	cat <<-X
 	# What varve takes
 
 	$("$varve" version | head -n 1), $("${CC:-cc}" --version | head -n 1). Linux $(uname -r),
-	$(nproc) cores, $(awk -v d="$work" '$2 == d || $2 == "/" { t = $3 } END { print t }' /proc/mounts)${BENCH_DISK:+ of its own}. BENCH_SCALE $scale${prefix:+; all with \`$prefix\`}.
-	Load average $1 at the start, $(load_average) at the end: where it was above the number of
-	cores, other work ran, and only ratios count.
+	$(nproc) cores, $(file_system)${BENCH_DISK:+ of its own}. Sizes are $scale times those of the design${prefix:+; every
+	command ran with \`$prefix\`}. Load average $1 at the start, $2 at the end.$noise
 
 	Contenders took turns, up to $runs each, fewer where one had used $limit seconds; a figure is
 	the median. Each builder had a store of its own and no network. CPU is user and system time of
@@ -96,7 +103,7 @@ main() {
 		"work_$name"
 	done
 	{
-		heading "$load"
+		heading "$load" "$(load_average)"
 		describe_peers
 		awk -f "$bench/report.awk" -v samples="$samples" "$samples/rows"
 	} >"$results/RESULTS.md"

@@ -71,7 +71,7 @@ find_buildah() {
 # A client that can ask for BuildKit without further programs: that of docker 20, or one with buildx.
 find_docker_client() {
 	for docker in $(type -ap docker | sort -u); do
-		if DOCKER_BUILDKIT=1 "$docker" build -q --network none -t t "$work/try" >"$work/log" 2>&1; then
+		if "$docker" build -q --network none -t t "$work/try" >"$work/log" 2>&1; then
 			return 0
 		fi
 	done
@@ -92,8 +92,8 @@ start_docker() {
 	echo '{}' >"$DOCKER_CONFIG/config.json"
 	echo '{}' >"$docker_run/daemon.json"
 	# shellcheck disable=SC2086  # words, as in race.sh
-	$prefix dockerd -H "$DOCKER_HOST" --config-file "$docker_run/daemon.json" --data-root "$work/docker" \
-		--exec-root "$docker_run/exec" --pidfile "$docker_run/pid" --iptables=false \
+	$prefix dockerd -H "$DOCKER_HOST" --config-file "$docker_run/daemon.json" \
+		--data-root "$work/docker" --exec-root "$docker_run/exec" --pidfile "$docker_run/pid" --iptables=false \
 		--ip-forward=false --bridge=none >"$work/dockerd.log" 2>&1 &
 	docker_pid=$!
 	# One connection attempt waits for nothing: the daemon makes its socket long before it answers.

@@ -19,10 +19,10 @@ BEGIN {
 }
 
 # 1, 2 or 5 times a power of ten: about five of them up to max.
-function spacing(max,    power, rough) {
-	rough = max / 5
-	power = exp(log(10) * int(log(rough) / log(10) - (rough < 1)))
-	return rough / power <= 1 ? power : rough / power <= 2 ? 2 * power : rough / power <= 5 ? 5 * power : 10 * power
+function spacing(max,    power, times) {
+	power = exp(log(10) * int(log(max / 5) / log(10) - (max < 5)))
+	times = max / 5 / power
+	return power * (times <= 1.001 ? 1 : times <= 2.001 ? 2 : times <= 5.001 ? 5 : 10)
 }
 
 function px(v) {
@@ -38,7 +38,8 @@ function text(at_x, at_y, anchor, what) {
 }
 
 function line(x1, y1, x2, y2, stroke) {
-	printf "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x1, y1, x2, y2, stroke
+	printf "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", \
+		x1, y1, x2, y2, stroke
 }
 
 function axes(    step, v) {
@@ -65,13 +66,15 @@ function draw(name, c,    i) {
 		printf "%.1f,%.1f ", px(x[name, i]), py(y[name, i])
 	print "\"/>"
 	for (i = 1; i <= points[name]; i++)
-		printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", px(x[name, i]), py(y[name, i]), colour[c]
+		printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", \
+			px(x[name, i]), py(y[name, i]), colour[c]
 	line(left + 90 * c - 70, top - 10, left + 90 * c - 50, top - 10, colour[c])
 	text(left + 90 * c - 46, top - 6, "start", name)
 }
 
 END {
-	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n", width, height
+	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\"", width, height
+	print " font-family=\"sans-serif\" font-size=\"12\">"
 	printf "<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n", width, height
 	printf "<text x=\"%d\" y=\"20\" font-size=\"14\">%s</text>\n", left, title
 	axes()

@@ -47,7 +47,7 @@ function median(name, f,    n) {
 	n = count[name]
 	if (n == 0)
 		return -1
-	return n % 2 ? value[name, f, (n + 1) / 2] : (value[name, f, n / 2] + value[name, f, n / 2 + 1]) / 2
+	return (value[name, f, int((n + 1) / 2)] + value[name, f, int(n / 2) + 1]) / 2
 }
 
 function show(v, f) {
@@ -82,7 +82,8 @@ function peer(race, name, f, per, ours,    v) {
 	floor = $8 == "-" ? 1 : median($8, f) / $9
 	limit = floor * $7
 	if (limit > 0)
-		verdict = show(limit, f) " | " sprintf("%.2f", ours / limit) " | " (ours <= limit ? "met" : "not met")
+		verdict = show(limit, f) " | " sprintf("%.2f", ours / limit) " | " \
+			(ours <= limit ? "met" : "not met")
 	else
 		verdict = "- | - | floor not measured"
 	print "| " $1 " | " $2 " | " show(ours, f) " | " $6 " | " verdict " | " \
@@ -102,7 +103,8 @@ END {
 		if (n > 0 && line !~ /^scale/)
 			printf "| %s | %s | %d | %s | %s, %s | %s | %s |\n", part[1], part[2], n,
 				show(median(name, 1), 1), show(value[name, 1, 1], 1),
-				show(value[name, 1, n], 1), show(median(name, 2), 2), show(median(name, 3), 3)
+				show(value[name, 1, n], 1), show(median(name, 2), 2),
+				show(median(name, 3), 3)
 	}
 	file = samples "/notes"
 	while ((getline line < file) > 0)

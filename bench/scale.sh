@@ -18,8 +18,9 @@ point() {
 
 # plot KIND TITLE X-AXIS
 plot() {
-	awk -v title="$2" -v xlabel="$3" -f "$bench/plot.awk" "$samples/scale-$1" >"$results/scale-$1.svg"
-	note "scale: ![$2](scale-$1.svg)"
+	awk -v title="$2" -v xlabel="$3" -f "$bench/plot.awk" "$samples/scale-$1" \
+		>"$results/scale-$1.svg"
+	note "![$2](scale-$1.svg)"
 }
 
 varve_contends() {

@@ -100,7 +100,8 @@ work_copy() {
 	contender cp cp -a "$work/gigabyte/d" "$work/tmp/copy"
 	after cp rm -rf "$work/tmp/copy"
 	contender tar-sha256 sh -c 'tar -C "$1" -cf - . | openssl dgst -sha256' sh "$work/gigabyte/d"
-	contender zstd sh -c 'tar -C "$1" -cf - . | zstd -q -1 -T0 >"$2"' sh "$work/gigabyte/d" "$work/tmp/z"
+	contender zstd sh -c 'tar -C "$1" -cf - . | zstd -q -1 -T0 >"$2"' sh \
+		"$work/gigabyte/d" "$work/tmp/z"
 	after zstd rm -f "$work/tmp/z"
 	race copy
 	row copy "COPY of $(scaled 10000) files, $(scaled 1024) MiB" wall copy.varve 1 \
@@ -109,28 +110,27 @@ work_copy() {
 
 # The same into an OCI archive. docker 20 writes no OCI archive: its own, not compressed.
 work_export() {
-	local kind
+	local kind out=$work/tmp/out pack=igzip
 	gigabyte_context
-	local out=$work/tmp/out pack=igzip
 	command -v igzip >/dev/null || pack="gzip -1"
 	for kind in zstd gzip; do
 		contender varve "${varve_build[@]}" --no-cache --compression "$kind" \
 			-o "type=oci,dest=$out.varve" "$work/gigabyte"
 		if [ -z "$buildah_why" ]; then
-			contender buildah sh -c "$(printf '%q ' "${buildah_build[@]}") --no-cache \"\$1\" &&
-				$(printf '%q ' "${buildah_words[@]}") push -q --compression-format $kind t \"oci-archive:\$2\"" \
-				sh "$work/gigabyte" "$out.buildah"
+			contender buildah sh -c "$(printf '%q ' "${buildah_build[@]}") --no-cache \$1 &&
+				$(printf '%q ' "${buildah_words[@]}") push -q --compression-format $kind \
+				t oci-archive:\$2" sh "$work/gigabyte" "$out.buildah"
 		fi
 		if [ -z "$docker_why" ] && [ $kind = gzip ]; then
-			contender docker sh -c "$(printf '%q ' "${docker_build[@]}") --no-cache \"\$1\" &&
-				$(printf '%q ' "$docker") save -o \"\$2\" t" sh "$work/gigabyte" "$out.docker"
+			contender docker sh -c "$(printf '%q ' "${docker_build[@]}") --no-cache \$1 &&
+				$docker save -o \$2 t" sh "$work/gigabyte" "$out.docker"
 		fi
 		export_floor $kind "$pack" "$out"
 		prune_after
 		race "export-$kind"
 		rm -f "$out".*
 	done
-	note "export: docker 20 cannot write an OCI archive; its column is its own archive, not compressed."
+	note "export: docker 20 cannot write an OCI archive; its column is its own, not compressed."
 	note "export: the floor for gzip is $pack, one thread, beside tar."
 	row export "COPY of $(scaled 1024) MiB, OCI archive of zstd" wall export-zstd.varve 1 \
 		"1.2 × tar into zstd -1" 1.2 export-zstd.floor 1 export-zstd
@@ -141,7 +141,7 @@ work_export() {
 export_floor() {
 	local filter="$2 -c"
 	[ "$1" = gzip ] || filter='zstd -q -1 -c'
-	contender floor sh -c "tar -C \"\$1\" -cf - . | $filter >\"\$2\"" sh "$work/gigabyte/d" "$3.floor"
+	contender floor sh -c "tar -C \$1 -cf - . | $filter >\$2" sh "$work/gigabyte/d" "$3.floor"
 }
 
 # --- a large base -----------------------------------------------------------------------------
@@ -202,7 +202,8 @@ work_load() {
 		echo FROM busybox
 		printf 'COPY d%s /d%s\n' 1 1 2 2 3 3 4 4 5 5
 	} >"$work/load/Dockerfile"
-	"$varve" build -q --compression gzip -t loaded -o "type=oci,dest=$archive" "$work/load" >/dev/null
+	"$varve" build -q --compression gzip -t loaded -o "type=oci,dest=$archive" \
+		"$work/load" >/dev/null
 	load_floor "$work/load" "$archive"
 	contender varve sh -c '"$1" --root "$2" load -q -i "$3" &&
 		"$1" --root "$2" run --rm --network none loaded true' sh "$varve" "$work/empty" "$archive"
@@ -218,9 +219,9 @@ work_load() {
 		before docker sh -c '"$1" rmi -f loaded; true' sh "$docker"
 	fi
 	race load
-	note "load: docker reads a docker archive, whose layers are not compressed; varve and buildah gzip."
-	row load "reading and unpacking 5 layers, $(($(stat -c %s "$archive") >> 20)) MiB of gzip" wall \
-		load.varve 1 "1.5 × (inflate + sha256 + untar, two at a time)" 1.5 load.floor 1 load
+	note "load: docker reads a docker archive, whose layers are not compressed."
+	row load "5 layers read and unpacked, $(($(stat -c %s "$archive") >> 20)) MiB of gzip" \
+		wall load.varve 1 "1.5 × (inflate + sha256 + untar, two at a time)" 1.5 load.floor 1 load
 	umount "$work/empty/overlay" 2>/dev/null || true
 	rm -rf "$work/load" "$work/empty" "$archive" "$work/load.docker"
 }
@@ -249,7 +250,8 @@ work_huge() {
 		mkdir -p "$work/$name"
 		cat >"$work/$name/Dockerfile" <<-X
 		FROM busybox
-		RUN for d in \$(seq $((size / 1000))); do mkdir -p /t/\$d; cd /t/\$d; for f in \$(seq 1000); do echo \$f >\$f; done; done
+		RUN for d in \$(seq $((size / 1000))); do mkdir -p /t/\$d; cd /t/\$d; \\
+			for f in \$(seq 1000); do echo \$f >\$f; done; done
 		X
 		contender build "$varve" build -q --network none -t $name --no-cache "$work/$name"
 		contender save "$varve" save -o "$work/tmp/huge.tar" $name
