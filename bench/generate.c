@@ -12,6 +12,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,9 +124,10 @@ static int directory(int at, const char *name)
 	return fd;
 }
 
-static void write_file(int at, size_t number, size_t size, char kind)
+static void write_file(int at, size_t number, size_t size, const char *kind)
 {
 	static char block[BLOCK];
+	const bool random = *kind == 'r' || (*kind == 'm' && number % 2 == 1);
 	uint64_t state = seed(number);
 	char name[32];
 	int fd;
@@ -135,7 +137,7 @@ static void write_file(int at, size_t number, size_t size, char kind)
 	while (size > 0) {
 		size_t part = size < BLOCK ? size : BLOCK;
 
-		if (kind == 'r' || (kind == 'm' && number % 2 == 1))
+		if (random)
 			fill_random(block, part, &state);
 		else
 			fill_text(block, part, &state);
@@ -146,7 +148,7 @@ static void write_file(int at, size_t number, size_t size, char kind)
 	finish(fd, name);
 }
 
-static void files(int root, size_t count, size_t size, char kind, size_t per_directory)
+static void files(int root, size_t count, size_t size, const char *kind, size_t per_directory)
 {
 	char name[32];
 	int at = -1;
@@ -254,9 +256,9 @@ int main(int argc, char **argv)
 	make_words();
 	root = directory(AT_FDCWD, argv[2]);
 	if (strcmp(argv[1], "files") == 0)
-		files(root, count, size, argc > 5 ? argv[5][0] : 'm', 100);
+		files(root, count, size, argc > 5 ? argv[5] : "mixed", 100);
 	else if (strcmp(argv[1], "empty") == 0)
-		files(root, count, 0, 't', 1000);
+		files(root, count, 0, "text", 1000);
 	else if (strcmp(argv[1], "sources") == 0)
 		sources(root, count);
 	else

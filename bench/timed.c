@@ -58,32 +58,44 @@ static FILE *open_proc(pid_t pid, const char *name, const char *mode)
 	return f;
 }
 
+/* The number after as many spaces. */
+static long number_after(const char *text, int spaces)
+{
+	for (; spaces > 0 && text != NULL; spaces--) {
+		text = strchr(text, ' ');
+		text = text == NULL ? NULL : text + 1;
+	}
+	return text == NULL ? 0 : strtol(text, NULL, 10);
+}
+
 /* Microseconds that a process and the children it waited for have used so far. */
 static long daemon_cpu(pid_t pid)
 {
-	unsigned long user, system, child_user, child_system;
+	enum { FIRST_TIME = 12, TIMES = 4 }; /* counted from the name; see proc(5) */
 	char line[1024];
 	const char *rest;
 	FILE *f = open_proc(pid, "stat", "r");
+	long ticks = 0;
 
-	/* The name, in parentheses, may hold anything; eleven fields follow before the times. */
-	if (fgets(line, sizeof(line), f) == NULL || (rest = strrchr(line, ')')) == NULL ||
-	    sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu", &user,
-		   &system, &child_user, &child_system) != 4)
+	/* The name, in parentheses, may hold anything. */
+	if (fgets(line, sizeof(line), f) == NULL || (rest = strrchr(line, ')')) == NULL)
 		errx(125, "the times of process %d cannot be read", (int)pid);
 	fclose(f);
-	return (long)(user + system + child_user + child_system) * 1000000 / sysconf(_SC_CLK_TCK);
+	for (int i = 0; i < TIMES; i++)
+		ticks += number_after(rest, FIRST_TIME + i);
+	return ticks * 1000000 / sysconf(_SC_CLK_TCK);
 }
 
 static long daemon_peak(pid_t pid)
 {
+	static const char name[] = "VmHWM:";
 	FILE *f = open_proc(pid, "status", "r");
 	char line[256];
 	long kib = 0;
 
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
-			break;
+	while (kib == 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, name, sizeof(name) - 1) == 0)
+			kib = strtol(line + sizeof(name) - 1, NULL, 10);
 	fclose(f);
 	return kib;
 }
@@ -123,14 +135,15 @@ static long microseconds(struct timeval t)
 static long own_clock(int fd)
 {
 	FILE *f = fdopen(fd, "r");
+	static const char name[] = "wall_us ";
 	char line[4096];
-	long wall = -1, value;
+	long wall = -1;
 
 	if (f == NULL)
 		err(125, "fdopen");
 	while (fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "wall_us %ld", &value) == 1)
-			wall = value;
+		if (strncmp(line, name, sizeof(name) - 1) == 0)
+			wall = strtol(line + sizeof(name) - 1, NULL, 10);
 		fputs(line, stdout);
 	}
 	fclose(f);
