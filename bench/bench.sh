@@ -45,6 +45,7 @@ if [ -n "${BENCH_DISK:-}" ]; then
 	mount -o loop,discard "$work.ext4" "$work"
 fi
 mkdir "$work/tmp"
+: >"$samples/rows"
 # A copy: a compiler may run meanwhile.
 cp "${VARVE:-$build/varve}" "$work/program"
 varve=$work/program
