@@ -269,9 +269,17 @@ int copier_visit(void *user, const struct walk_entry *e, bool leaving, struct er
 
 int copier_create(int dir, const char *name, struct error *err)
 {
-	if (clear(dir, name, err) < 0)
+	const int flags = O_WRONLY | O_CREAT | O_EXCL;
+	struct error exists = ERROR_INIT;
+	int fd = open_child(dir, name, flags, 0600, &exists);
+
+	if (fd >= 0)
+		return fd;
+	if (exists.code != ERROR_EXISTS) {
+		*err = exists;
 		return -1;
-	return open_child(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+	}
+	return clear(dir, name, err) < 0 ? -1 : open_child(dir, name, flags, 0600, err);
 }
 
 int copier_own(const struct copier *c, int fd, mode_t mode, struct error *err)

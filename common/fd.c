@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 
-enum { OPEN_RETRIES = 1000, COPY_CHUNK = 256 * 1024 };
+enum { OPEN_RETRIES = 1000, COPY_CHUNK = 64 * 1024, COPY_SMALL = COPY_CHUNK };
 
 int openat_policy(int root, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
@@ -292,6 +292,12 @@ static int copy_by_hand(int from, int to, uint64_t size, struct error *err)
 
 int copy_bytes(int from, int to, uint64_t size, struct error *err)
 {
+	struct stat st;
+
+	/* A small file is read and written sooner than the kernel says that it cannot clone it. */
+	if (size == UINT64_MAX && fstat(from, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size <= COPY_SMALL)
+		return copy_by_hand(from, to, size, err);
 	if (size == UINT64_MAX && ioctl(to, FICLONE, from) == 0)
 		return 0;
 	while (size > 0) {
