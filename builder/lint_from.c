@@ -2,6 +2,8 @@
 /* Rules about FROM and its platform. */
 #include "builder/lint.h"
 
+#include "layers/platform.h"
+
 #include "layers/name.h"
 
 #include <string.h>
@@ -83,52 +85,11 @@ static struct mention mentions(struct plan *p, const struct word *word, struct s
 
 /* --- --platform ------------------------------------------------------------------------------ */
 
-static bool is_one_of(const char *text, size_t length, const char *const *names)
-{
-	for (; *names != NULL; names++)
-		if (strlen(*names) == length && strncmp(*names, text, length) == 0)
-			return true;
-	return false;
-}
-
-/* The system and the processor of "os/arch[/variant]", or of one of them alone, each in its
-   usual spelling; false if it is no platform. */
-static bool platform_parts(const char *text, const char **os, const char **arch,
-			   struct arena *arena)
-{
-	static const char *const systems[] = {"linux",  "windows", "darwin",  "freebsd",
-					      "netbsd", "openbsd", "solaris", NULL};
-	static const char *const alias[][2] = {{"x86_64", "amd64"},  {"x86-64", "amd64"},
-					       {"aarch64", "arm64"}, {"i386", "386"},
-					       {"armhf", "arm"},     {"armel", "arm"}};
-	size_t length = strcspn(text, "/");
-	const char *variant;
-
-	platform_host(os, arch, &variant);
-	if (length == 0)
-		return false;
-	if (is_one_of(text, length, systems)) {
-		*os = arena_strndup(arena, text, length);
-		if (text[length] == '\0')
-			return true;
-		text += length + 1;
-		length = strcspn(text, "/");
-	} else if (text[length] == '/') {
-		*os = arena_strndup(arena, text, length);
-		text += length + 1;
-		length = strcspn(text, "/");
-	}
-	*arch = arena_strndup(arena, text, length);
-	for (size_t i = 0; i < sizeof(alias) / sizeof(alias[0]); i++)
-		if (strcmp(*arch, alias[i][0]) == 0)
-			*arch = alias[i][1];
-	return length > 0;
-}
-
 static void check_platform(struct plan *p, const struct stage *stage, const struct flag *flag)
 {
 	struct mention m = mentions(p, flag->word, flag->at);
-	const char *target = scope_get(&p->globals, "TARGETPLATFORM"), *os, *arch;
+	const char *target = scope_get(&p->globals, "TARGETPLATFORM");
+	struct platform platform;
 	auto_(buf) struct buf text = BUF_INIT;
 	struct error ignored = ERROR_INIT;
 
@@ -141,10 +102,11 @@ static void check_platform(struct plan *p, const struct stage *stage, const stru
 			  "setting the platform to %s is redundant: it is "
 			  "the default",
 			  flag->value);
-	if (m.known > 0 || m.unknown > 0 || !platform_parts(text.data, &os, &arch, &p->arena))
+	if (m.known > 0 || m.unknown > 0 ||
+	    platform_parse(&p->arena, text.data, &platform, &ignored) < 0)
 		return;
-	if (stage->name != NULL &&
-	    (strstr(stage->name, os) != NULL || strstr(stage->name, arch) != NULL))
+	if (stage->name != NULL && (strstr(stage->name, platform.os) != NULL ||
+				    strstr(stage->name, platform.architecture) != NULL))
 		return;
 	plan_warn(p, p->file, RULE_FROM_PLATFORM_CONST, flag->at,
 		  "build with --platform, or name the stage after its platform",
@@ -241,16 +203,19 @@ bool lint_base_unknown(const struct stage_plan *stage)
 void lint_base(struct plan *p, struct stage_plan *stage)
 {
 	const struct config *c = &stage->image->image.config;
-	const char *wanted = stage->image->platform, *os, *arch;
+	const char *wanted = stage->image->platform;
+	struct error ignored = ERROR_INIT;
+	struct platform platform;
 
 	if (wanted == NULL)
 		wanted = scope_get(&p->globals, "TARGETPLATFORM");
-	if (wanted == NULL || !platform_parts(wanted, &os, &arch, &p->arena) || c->os == NULL ||
-	    c->architecture == NULL)
+	if (wanted == NULL || platform_parse(&p->arena, wanted, &platform, &ignored) < 0 ||
+	    c->os == NULL || c->architecture == NULL)
 		return;
-	if (strcmp(c->os, os) == 0 && strcmp(c->architecture, arch) == 0)
+	if (strcmp(c->os, platform.os) == 0 && strcmp(c->architecture, platform.architecture) == 0)
 		return;
 	plan_warn(p, p->file, RULE_INVALID_BASE_IMAGE_PLATFORM, stage->source->from->args[0].at,
 		  NULL, "base image %s was pulled for platform %s/%s, the build is for %s/%s",
-		  stage->image->written, c->os, c->architecture, os, arch);
+		  stage->image->written, c->os, c->architecture, platform.os,
+		  platform.architecture);
 }

@@ -265,29 +265,46 @@ mode_t mode_apply(const char *text, mode_t old, bool directory)
 	return mode;
 }
 
+/* The number and its unit; false if it is none. */
+static bool read_size(const char *text, uint64_t *out)
+{
+	static const char suffixes[] = "kmgtp";
+	const char *unit;
+	double value;
+	char *end;
+	int shift = 0;
+
+	if (*text < '0' || *text > '9' || strspn(text, "0123456789.") == 0)
+		return false;
+	if (strncasecmp(text, "0x", 2) == 0)
+		return false;
+	value = strtod(text, &end);
+	if (end != text + strspn(text, "0123456789."))
+		return false; /* an exponent */
+	end += *end == ' ';
+	if (*end != '\0') {
+		char letter = (char)(*end >= 'A' && *end <= 'Z' ? *end - 'A' + 'a' : *end);
+
+		unit = strchr(suffixes, letter);
+		if (unit != NULL) {
+			shift = 10 * (int)(unit - suffixes + 1);
+			end++;
+		}
+		if (strcasecmp(end, "") != 0 && strcasecmp(end, "b") != 0 &&
+		    (shift == 0 || strcasecmp(end, "ib") != 0))
+			return false;
+	}
+	value *= (double)(UINT64_C(1) << shift);
+	if (!(value >= 0 && value < 9007199254740992.0)) /* 2^53: beyond it doubles skip numbers */
+		return false;
+	*out = (uint64_t)value;
+	return true;
+}
+
 int size_parse(const char *text, uint64_t *bytes, struct error *err)
 {
-	static const char suffixes[] = "bkmgtp";
-	char *end;
-	double value = strtod(text, &end);
-	const char *unit = *end != '\0' ? strchr(suffixes, tolower((unsigned char)*end)) : suffixes;
-	int power = unit != NULL ? (int)(unit - suffixes) : 0;
-
-	if (unit != NULL && *end != '\0') {
-		end++;
-		/* "kb" and "KiB" are the same 1024. */
-		if (power > 0 && strcasecmp(end, "ib") == 0)
-			end += 2;
-		else if (power > 0 && strcasecmp(end, "b") == 0)
-			end++;
-	}
-	for (int i = 0; i < power; i++)
-		value *= 1024;
-	if (!isdigit((unsigned char)*text) || *end != '\0' || strpbrk(text, "xXeEnN") != NULL ||
-	    !(value < 9e18)) {
-		error_set(err, ERROR_SYNTAX, "invalid size: %s", text);
-		return error_hint(err, "write a number and one of k, m, g, t: 64m");
-	}
-	*bytes = (uint64_t)value;
-	return 0;
+	if (read_size(text, bytes))
+		return 0;
+	error_set(err, ERROR_SYNTAX, "invalid size: %s", text);
+	return error_hint(err, "write a number and one of k, m, g, t: 64m");
 }

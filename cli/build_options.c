@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/build_options.h"
 
+#include "builder/syntax.h"
+
 #include "cli/fields.h"
 #include "common/fd.h"
 #include "layers/name.h"
@@ -394,9 +396,9 @@ static int fill_simple(struct build_settings *s, const struct build_values *v, s
 	o->squash = v->squash;
 	if (v->jobs != NULL && jobs_parse(v->jobs, &o->jobs, err) < 0)
 		return -1;
-	if (v->shm_size != NULL && !bytes_parse(v->shm_size, &o->shm_size)) {
-		error_set(err, ERROR_USAGE, "--shm-size=%s is no size", v->shm_size);
-		return error_hint(err, "write a number of bytes, or 64m, or 1g");
+	if (v->shm_size != NULL && size_parse(v->shm_size, &o->shm_size, err) < 0) {
+		err->code = ERROR_USAGE;
+		return error_add(err, "--shm-size");
 	}
 	if (refuse_attestation("provenance", v->provenance, err) < 0)
 		return -1;

@@ -90,38 +90,3 @@ int field_unknown(const char *option, const char *key, const char *const *known,
 		return error_hint(err, "did you mean %s?", near);
 	return error_hint(err, "it takes %s", all.data);
 }
-
-bool bytes_parse(const char *text, uint64_t *out)
-{
-	static const char units[] = "kmgtp";
-	const char *unit;
-	double value;
-	char *end;
-	int shift = 0;
-
-	if (*text < '0' || *text > '9' || strspn(text, "0123456789.") == 0)
-		return false;
-	if (strncasecmp(text, "0x", 2) == 0)
-		return false;
-	value = strtod(text, &end);
-	if (end != text + strspn(text, "0123456789."))
-		return false; /* an exponent */
-	end += *end == ' ';
-	if (*end != '\0') {
-		char letter = (char)(*end >= 'A' && *end <= 'Z' ? *end - 'A' + 'a' : *end);
-
-		unit = strchr(units, letter);
-		if (unit != NULL) {
-			shift = 10 * (int)(unit - units + 1);
-			end++;
-		}
-		if (strcasecmp(end, "") != 0 && strcasecmp(end, "b") != 0 &&
-		    (shift == 0 || strcasecmp(end, "ib") != 0))
-			return false;
-	}
-	value *= (double)(UINT64_C(1) << shift);
-	if (!(value >= 0 && value < 9007199254740992.0)) /* 2^53: beyond it doubles skip numbers */
-		return false;
-	*out = (uint64_t)value;
-	return true;
-}

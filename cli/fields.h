@@ -30,7 +30,4 @@ int fields_parse(struct arena *arena, const char *text, struct key_value **out, 
 /* ERROR_USAGE: the option takes only these keys; with the nearest one as a hint. Yields -1. */
 int field_unknown(const char *option, const char *key, const char *const *known, struct error *err);
 
-/* "64m", "1g", "1.5GiB", "4096": bytes, in units of 1024 as docker counts memory. */
-bool bytes_parse(const char *text, uint64_t *out);
-
 #endif

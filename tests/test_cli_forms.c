@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values of the options of `varve build`: every form that is taken or refused. */
+#include "builder/syntax.h"
 #include "cli/build_options.h"
 #include "cli/fields.h"
 
@@ -80,8 +81,8 @@ static int render_bytes(struct arena *arena, const char *text, struct buf *out, 
 	uint64_t bytes;
 
 	(void)arena;
-	if (!bytes_parse(text, &bytes))
-		return error_set(err, ERROR_USAGE, "refused");
+	if (size_parse(text, &bytes, err) < 0)
+		return -1;
 	buf_printf(out, "%llu", (unsigned long long)bytes);
 	return 0;
 }
