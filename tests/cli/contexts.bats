@@ -22,7 +22,7 @@ context() {
 
 # The names in the image t.
 names() {
-	layer_names "${1-t}" 1 | tr '\n' ' '
+	layer_names t 1 | tr '\n' ' '
 }
 
 built() {
