@@ -3,6 +3,7 @@
 #include "builder/plan.h"
 
 #include "builder/lint.h"
+#include "builder/remote.h"
 
 #include <string.h>
 
@@ -128,11 +129,12 @@ static void run_triggers(struct plan *p, struct stage_plan *stage)
 static const char *short_text(struct plan *p, const struct insn *insn)
 {
 	enum { LABEL_WIDTH = 120 };
-	const char *text = insn->original;
-	size_t length = strlen(text);
+	/* Labels go to logs: a password in a URL must not. */
+	auto_free char *text = urls_public(insn->original);
 
-	return length <= LABEL_WIDTH ? text
-				     : arena_printf(&p->arena, "%.*s...", LABEL_WIDTH - 3, text);
+	return strlen(text) <= LABEL_WIDTH
+		       ? arena_strdup(&p->arena, text)
+		       : arena_printf(&p->arena, "%.*s...", LABEL_WIDTH - 3, text);
 }
 
 void plan_need(struct plan *p, struct stage_plan *stage)

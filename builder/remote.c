@@ -60,6 +60,21 @@ char *url_public(const char *url)
 	return xprintf("%.*s%s", (int)(at - url), url, at + userinfo(at, length));
 }
 
+char *urls_public(const char *text)
+{
+	auto_(buf) struct buf out = BUF_INIT;
+
+	for (const char *next; *text != '\0'; text = next) {
+		const char *colon = strstr(text, "://");
+		const char *at = colon != NULL ? colon + 3 : text + strlen(text);
+		size_t length = strcspn(at, "/?# \t\n\"'");
+
+		next = at + userinfo(at, length);
+		buf_add(&out, text, (size_t)(at - text));
+	}
+	return buf_steal(&out);
+}
+
 bool url_credentials(const char *url, struct buf *out)
 {
 	size_t length;

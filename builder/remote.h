@@ -14,6 +14,9 @@ char *url_host(const char *url);
 /* The URL without user and password, as messages may show it. Caller frees. */
 char *url_public(const char *url);
 
+/* The same for every URL in a text, such as an instruction. Caller frees. */
+char *urls_public(const char *text);
+
 /* "user:password" of a URL, decoded; false if it has none. Appended to out. */
 bool url_credentials(const char *url, struct buf *out);
 

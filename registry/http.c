@@ -333,8 +333,8 @@ static int describe_failure(struct exchange *x, CURLcode code, struct error *err
 		return error_hint(err, "is there a network? http_proxy and https_proxy name a "
 				       "proxy if one is needed");
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-		return error_hint(err, "SSL_CERT_FILE names a file with the certificates that are "
-				       "trusted");
+		return error_hint(err, "CURL_CA_BUNDLE or else SSL_CERT_FILE names a file with the "
+				       "certificates that are trusted");
 	return -1;
 }
 

@@ -275,6 +275,26 @@ static void parts_of_urls(void **state)
 	}
 }
 
+static void urls_in_a_text(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", ""},
+		{"ADD a b", "ADD a b"},
+		{"ADD http://u:p@h/x https://v@h2 /d", "ADD http://h/x https://h2 /d"},
+		{"ADD [\"http://u:p@h\", \"a@b\"]", "ADD [\"http://h\", \"a@b\"]"},
+		{"git@h:x http://h/a@b", "git@h:x http://h/a@b"},
+		{"x://", "x://"},
+		{"://a@://b@c", "://://c"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		auto_free char *is = urls_public(cases[i][0]);
+
+		assert_string_equal(is, cases[i][1]);
+	}
+}
+
 static void base64(void **state)
 {
 	static const char *const cases[][2] = {{"", "Basic "},
@@ -304,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_server_may_name_the_file, setup, teardown),
 		cmocka_unit_test(names_of_files),
 		cmocka_unit_test(parts_of_urls),
+		cmocka_unit_test(urls_in_a_text),
 		cmocka_unit_test(base64),
 	};
 

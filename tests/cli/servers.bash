@@ -14,8 +14,8 @@
 servers_stop() {
 	local pid
 	for pid in ${SERVERS-}; do
-		kill "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
 	done
 	SERVERS=
 	return 0
