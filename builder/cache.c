@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cache.h"
 
+#include "builder/remote.h"
+
 #include <string.h>
 
 static const char kind[] = "varve-cache";
@@ -98,9 +100,10 @@ int cache_put(struct store *s, const struct digest *key, const struct record *in
 {
 	auto_(record) struct record r = RECORD_INIT;
 	auto_(buf) struct buf field = BUF_INIT;
+	auto_free char *shown = urls_public(text);
 
 	put_fields(o, &r);
-	record_add(&r, "text", text);
+	record_add(&r, "text", shown);
 	if (list != NULL)
 		record_add_digest(&r, "list", list);
 	for (size_t i = 0; i < inputs->count; i++) {

@@ -3,6 +3,7 @@
 #include "builder/run.h"
 
 #include "builder/inputs.h"
+#include "builder/remote.h"
 #include "builder/stat_cache.h"
 #include "layers/json.h"
 
@@ -112,9 +113,10 @@ static void print_text(const struct plan *p, const struct forecast *f, struct bu
 			   stage == p->target ? " (target)" : "");
 		for (size_t j = 0; j < stage->step_count; j++) {
 			const struct step *s = stage->steps[j];
+			auto_free char *shown = urls_public(s->insn->original);
 
 			buf_printf(out, "  %2d %-7s  %s\n", s->number,
-				   prediction_names[f->steps[s->number - 1]], s->insn->original);
+				   prediction_names[f->steps[s->number - 1]], shown);
 		}
 	}
 }
@@ -137,9 +139,10 @@ static void print_json(const struct plan *p, const struct forecast *f, struct bu
 		for (size_t j = 0; j < stage->step_count; j++) {
 			const struct step *s = stage->steps[j];
 			struct json *step = json_add_object(steps, NULL);
+			auto_free char *shown = urls_public(s->insn->original);
 
 			json_add_number(step, "number", s->number);
-			json_add_string(step, "instruction", s->insn->original);
+			json_add_string(step, "instruction", shown);
 			json_add_string(step, "expanded", s->created_by);
 			json_add_string(step, "at", s->place);
 			json_add_string(step, "forecast",

@@ -2,6 +2,8 @@
 /* Why a step was no cache hit. */
 #include "builder/cache.h"
 
+#include "builder/remote.h"
+
 #include "common/fd.h"
 
 #include <string.h>
@@ -257,7 +259,8 @@ static void explain_fields(const struct record *old, const struct record *inputs
 void cache_explain(struct store *s, const struct record *inputs, const char *text,
 		   const struct buf *list, struct buf *out)
 {
-	struct search search = {.store = s, .inputs = inputs, .text = text, .best_score = 30};
+	auto_free char *shown = urls_public(text); /* as cache_put() keeps it */
+	struct search search = {.store = s, .inputs = inputs, .text = shown, .best_score = 30};
 	auto_(record) struct record old = RECORD_INIT;
 	struct error ignored = ERROR_INIT;
 
