@@ -14,24 +14,16 @@ static int *level_slots(size_t count)
 	return xcalloc(count + 1, sizeof(int));
 }
 
-int level_root(const struct stack *s, struct level *out, struct error *err)
+void level_root(const struct stack *s, struct level *out)
 {
-	struct level l = {.trees = level_slots(s->count), .count = 0};
-
-	for (; l.count < s->count; l.count++) {
-		l.trees[l.count] = reopen_dir(s->trees[l.count], err);
-		if (l.trees[l.count] < 0) {
-			level_release(&l);
-			return -1;
-		}
-	}
-	*out = l;
-	return 0;
+	*out = (struct level){.trees = level_slots(s->count), .count = s->count, .borrowed = true};
+	if (s->count > 0)
+		memcpy(out->trees, s->trees, s->count * sizeof(*s->trees));
 }
 
 void level_release(struct level *l)
 {
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count && !l->borrowed; i++)
 		close(l->trees[i]);
 	free(l->trees);
 	*l = (struct level){.trees = NULL, .count = 0};
@@ -94,9 +86,15 @@ int level_list(const struct level *l, bool userxattr, struct listing *out, struc
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < l->count; i++)
-		if (listing_read(l->trees[i], out, err) < 0)
+	for (size_t i = 0; i < l->count; i++) {
+		/* Of its own: the place in a directory is shared with whoever has the descriptor.
+		 */
+		auto_fd int own = l->borrowed ? reopen_dir(l->trees[i], err) : -1;
+
+		if ((l->borrowed && own < 0) ||
+		    listing_read(l->borrowed ? own : l->trees[i], out, err) < 0)
 			return -1;
+	}
 	listing_sort(out);
 	for (size_t i = 0; i < out->count; i++) {
 		struct stat st;

@@ -448,8 +448,7 @@ static int enter_root(struct packer *p, struct frame *f, int upper)
 		return -1;
 	if (fstat(f->fd, &f->st) < 0)
 		return error_sys(p->err, "stat");
-	if (level_root(&p->o->below, &f->below, p->err) < 0)
-		return -1;
+	level_root(&p->o->below, &f->below);
 	f->written = !p->o->keep_root;
 	if (f->written)
 		return 0;

@@ -41,11 +41,13 @@ int stack_open(const struct stack *s, const char *path, struct error *err);
 /* The part of the stack below one directory; how pack walks beside an upper without looking every
    file up from the root. A level with no trees means that nothing below exists. */
 struct level {
-	int *trees; /* owned */
+	int *trees; /* owned, but for the root's: those are the stack's */
 	size_t count;
+	bool borrowed;
 };
 
-int level_root(const struct stack *s, struct level *out, struct error *err);
+/* Valid as long as the stack. */
+void level_root(const struct stack *s, struct level *out);
 /* The merged child of that name: *found, *out (lstat), *tree. */
 int level_stat(const struct level *l, const char *name, bool userxattr, bool *found,
 	       struct stat *out, int *tree, struct error *err);
