@@ -3,7 +3,6 @@
 #include "builder/cache.h"
 
 #include "builder/remote.h"
-
 #include "common/fd.h"
 
 #include <string.h>
