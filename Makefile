@@ -89,6 +89,10 @@ $(O)/tests/test_cli_%: $(O)/tests/test_cli_%.o $(filter-out $(O)/cli/main.o,$(ca
 		$(call lib,builder parser registry layers runtime common)
 	$(CC) $(cflags) $(ldflags) -o $@ $^ $(call libs,$(PKGS)) -lcmocka
 
+# What end-to-end tests of the progress view run it in.
+$(O)/tests/terminal: $(O)/tests/terminal.o $(O)/cli/glyph.o $(call lib,common)
+	$(CC) $(cflags) $(ldflags) -o $@ $^
+
 $(O)/%.l.c $(O)/%.l.h &: %.l | ready
 	@mkdir -p $(@D)
 	$(FLEX) --nounistd --header-file=$(O)/$*.l.h -o $(O)/$*.l.c $<
@@ -138,7 +142,7 @@ test_env   = TESTLIMIT=$(TESTLIMIT) VARVE=$(abspath $(O))/varve VARVE_BUILD=$(ab
 $(O)/foreign/busybox-arm64:
 	@sh tests/foreign.sh $@
 
-check-now: all $(units) $(fuzz_checks) $(O)/foreign/busybox-arm64
+check-now: all $(units) $(fuzz_checks) $(O)/foreign/busybox-arm64 $(O)/tests/terminal
 	@$(test_env) $(PROVE) -j$(PROVEJOBS) --timer \
 		--exec 'sh tests/one.sh' $(fuzz_checks) $(units) $(scripts)
 

@@ -74,8 +74,10 @@ void step_fail(struct execution *e, const struct error *err)
 	/* What a step was told stands in the Dockerfile, not on the command line. */
 	if (failed.code == ERROR_USAGE)
 		failed.code = ERROR_SYNTAX;
-	/* What was killed because something else failed is not a failure to talk about. */
-	if (e->build->error.code == ERROR_NONE && failed.code != ERROR_CANCELLED) {
+	/* What was killed because something else failed, or because the user wished it, is not a
+	   failure to talk about. */
+	if (e->build->error.code == ERROR_NONE && failed.code != ERROR_CANCELLED &&
+	    (e->build->interrupts == 0 || failed.code != ERROR_CHILD)) {
 		auto_(buf) struct buf text = BUF_INIT;
 
 		if (strstr(failed.frame[failed.depth - 1].text, e->step->place) == NULL)
