@@ -20,6 +20,7 @@ static void init(struct build *b, struct plan *p)
 		.options = p->options,
 		.store = p->options->store,
 		.facts = {.stub = STUB_INIT},
+		.netns = -1,
 		.etc = {-1, -1, -1},
 		.jobs = p->options->jobs > 0 ? p->options->jobs : (unsigned)cores,
 		.steps_at_once = p->options->jobs > 0 ? p->options->jobs : 2 * (unsigned)cores,
@@ -83,6 +84,7 @@ static void release(struct build *b)
 		free(b->trees[i]);
 	}
 	free(b->trees);
+	cleanup_fd(&b->netns);
 	stub_release(&b->facts.stub);
 	user_release(&b->facts.user);
 	cleanup_fd(&b->log);

@@ -322,8 +322,9 @@ static int start_sandbox(struct execution *e, const struct lowers *lowers, int w
 		.groups = user->groups,
 		.group_count = user->group_count,
 		.hostname = hostname(b),
-		.network = run->network == BUILD_NETWORK_NONE ? SANDBOX_NO_NETWORK
+		.network = run->network == BUILD_NETWORK_NONE ? SANDBOX_JOIN_NETWORK
 							      : SANDBOX_HOST_NETWORK,
+		.netns = b->netns,
 		.mounts = mounts,
 		.input = -1,
 		.output = output,
@@ -361,6 +362,14 @@ static void add_stub(const struct build *b, const struct lowers *below, struct l
 		memcpy(out->fd + stub, below->fd, below->count * sizeof(int));
 }
 
+/* One for all steps of the build, so that its cost is paid once. */
+static int make_network(struct build *b, const struct run_spec *run, struct error *err)
+{
+	if (run->network == BUILD_NETWORK_NONE && b->netns < 0)
+		b->netns = sandbox_new_network(err);
+	return run->network == BUILD_NETWORK_NONE && b->netns < 0 ? -1 : 0;
+}
+
 int start_run(struct execution *e, const struct lowers *below, struct error *err)
 {
 	struct build *b = e->build;
@@ -368,8 +377,8 @@ int start_run(struct execution *e, const struct lowers *below, struct error *err
 	auto_(lowers) struct lowers lowers = {.fd = NULL};
 	auto_fd int work = -1, output = -1;
 
-	if (make_etc(b, err) < 0 || learn_facts(e, &stack, err) < 0 ||
-	    make_upper(e, below, &work, err) < 0)
+	if (make_network(b, &e->step->run, err) < 0 || make_etc(b, err) < 0 ||
+	    learn_facts(e, &stack, err) < 0 || make_upper(e, below, &work, err) < 0)
 		return -1;
 	add_stub(b, below, &lowers);
 	output = step_output_begin(e, err);

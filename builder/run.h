@@ -95,6 +95,7 @@ struct build {
 	struct root_facts facts;
 	struct sandbox **leaving; /* finished, being torn down */
 	size_t leaving_count;
+	int netns;                /* of steps without a network, made for the first of them; -1 */
 	int etc[3];               /* hosts, hostname, resolv.conf as the sandbox sees them */
 	struct execution **order; /* the same, by what waits for them; order.c */
 	unsigned steps_at_once;   /* that run, which mostly wait for something */

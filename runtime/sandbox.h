@@ -124,6 +124,10 @@ void sandbox_kill(struct sandbox *box);
 void sandbox_free(struct sandbox *box);
 DEFINE_CLEANUP(sandbox, struct sandbox *, sandbox_free);
 
+/* A network namespace with nothing but lo, up; for SANDBOX_JOIN_NETWORK of several sandboxes. It
+   lasts as long as the descriptor, or a process in it. */
+int sandbox_new_network(struct error *err);
+
 /* Has the teardown ended, so that sandbox_free() will not wait? For callers that reap later. */
 bool sandbox_gone(struct sandbox *box);
 
