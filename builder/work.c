@@ -136,7 +136,10 @@ static int copy_work(void *arg, struct buf *result, struct error *err)
 			return -1;
 	}
 	options.source = source;
-	return w->e->graft != NULL ? copy_skeleton(&options, err) : copy_run(&options, err);
+	if (w->e->graft == NULL)
+		return copy_run(&options, err);
+	return copy_skeleton(&options, err) < 0 ? error_add(err, "%s", spec->sources[0].written)
+						: 0;
 }
 
 static int workdir_work(void *arg, struct buf *result, struct error *err)
@@ -333,7 +336,7 @@ static int pack_run(void *arg, struct buf *result, struct error *err)
 	if (b->plan->epoch >= 0)
 		o.created = b->plan->epoch;
 	if (pack(e, &w->below, &o, err) < 0)
-		return error_add(err, "packing the layer");
+		return e->graft != NULL ? -1 : error_add(err, "packing the layer");
 	if (cache_put(b->store, &e->key, &e->inputs, e->step->insn->original,
 		      e->list_state == LIST_READY ? &e->list_digest : NULL, &o, err) < 0)
 		return error_add(err, "recording the step");
