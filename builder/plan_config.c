@@ -257,7 +257,8 @@ static void apply_healthcheck(const struct place *at)
 		if (*end != '\0' || *retries->value == '\0' || h.retries < 0 ||
 		    h.retries > INT32_MAX)
 			plan_report(at->p, at->file, DIAG_ERROR, retries->at, NULL,
-				    "--retries must be a number that is not negative");
+				    "--retries=%s is no number from 0 to %d", retries->value,
+				    INT32_MAX);
 	}
 	/* The times of a check that does not happen mean nothing, whatever the flags say. */
 	if (none)

@@ -8,25 +8,17 @@
 #include <string.h>
 #include <strings.h>
 
-static int bad_port(const char *text, size_t length, struct error *err)
-{
-	error_set(err, ERROR_SYNTAX, "invalid port: %.*s", (int)length, text);
-	return error_hint(err, "ports are 0 to 65535: EXPOSE 80 443/udp 8000-8010/tcp");
-}
-
-static int port_number(const char *text, size_t length, unsigned *out, struct error *err)
+static bool port_number(const char *text, size_t length, unsigned *out)
 {
 	unsigned value = 0;
 
 	for (size_t i = 0; i < length; i++) {
 		if (!isdigit((unsigned char)text[i]) || value > 65535)
-			return bad_port(text, length, err);
+			return false;
 		value = value * 10 + (unsigned)(text[i] - '0');
 	}
-	if (length == 0 || value > 65535)
-		return bad_port(text, length, err);
 	*out = value;
-	return 0;
+	return length > 0 && value <= 65535;
 }
 
 int port_parse(const char *text, struct port_range *out, struct error *err)
@@ -36,7 +28,8 @@ int port_parse(const char *text, struct port_range *out, struct error *err)
 	size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
 	const char *colon = memrchr(text, ':', length);
 	struct port_range range = {.protocol = slash == NULL || slash[1] == '\0' ? "tcp" : NULL};
-	const char *dash;
+	const char *at = text, *dash;
+	bool ok;
 
 	for (size_t i = 0; slash != NULL && i < 3; i++)
 		if (strcasecmp(slash + 1, protocols[i]) == 0)
@@ -47,17 +40,21 @@ int port_parse(const char *text, struct port_range *out, struct error *err)
 	}
 	if (colon != NULL) {
 		length -= (size_t)(colon + 1 - text);
-		text = colon + 1;
+		at = colon + 1;
 	}
-	dash = memchr(text, '-', length);
-	if (port_number(text, dash != NULL ? (size_t)(dash - text) : length, &range.first, err) < 0)
-		return -1;
+	dash = memchr(at, '-', length);
+	ok = port_number(at, dash != NULL ? (size_t)(dash - at) : length, &range.first);
 	range.last = range.first;
-	if (dash != NULL &&
-	    port_number(dash + 1, length - (size_t)(dash + 1 - text), &range.last, err) < 0)
-		return -1;
-	if (range.first > range.last)
-		return error_set(err, ERROR_SYNTAX, "invalid range of ports: %s", text);
+	if (ok && dash != NULL)
+		ok = port_number(dash + 1, length - (size_t)(dash + 1 - at), &range.last);
+	if (!ok) {
+		error_set(err, ERROR_SYNTAX, "invalid port: %s", text);
+		return error_hint(err, "ports are 0 to 65535: EXPOSE 80 443/udp 8000-8010/tcp");
+	}
+	if (range.first > range.last) {
+		error_set(err, ERROR_SYNTAX, "invalid range of ports: %s", text);
+		return error_hint(err, "the lower port comes first");
+	}
 	*out = range;
 	return 0;
 }
