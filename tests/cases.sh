@@ -285,4 +285,5 @@ main() {
 	exit $FAILED
 }
 
-main "$@"
+# tests/differ.sh uses what is above.
+[ -n "${CASES_LIBRARY-}" ] || main "$@"
