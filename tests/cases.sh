@@ -13,6 +13,7 @@
 #	setup        shell script that runs in a copy of the context; exit status 77 skips the case
 #	args         one more argument of `varve build` a line
 #	env          one NAME=VALUE a line for the environment of `varve build`
+#	differs      why buildah makes something else of it; see tests/differ.sh
 #	parent       a Dockerfile that is built before it as the image "parent", in the same context
 #	needs        tools without which the case is skipped, and "root"
 # and with what is expected of it, if it is accepted
