@@ -127,7 +127,8 @@ check torture demo bench lint:
 # --- tests ------------------------------------------------------------------------------------
 # Every test program speaks TAP; prove runs them all and counts.
 units     := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
-scripts   := tests/layering.sh tests/manual.sh tests/differences.sh tests/differ.sh $(sort $(wildcard tests/cli/*.bats)) \
+scripts   := tests/layering.sh tests/manual.sh tests/differences.sh tests/errors.sh tests/differ.sh \
+             $(sort $(wildcard tests/cli/*.bats)) \
              $(sort $(wildcard tests/data/cases/*/group))
 PROVE     ?= prove
 PROVEJOBS ?= 2

@@ -277,8 +277,9 @@ static void apply_healthcheck(const struct place *at)
 			plan_report(at->p, at->file, DIAG_ERROR, insn->at, NULL,
 				    "missing command after HEALTHCHECK CMD");
 	} else if (insn->arg_count > 0) {
-		plan_report(at->p, at->file, DIAG_ERROR, insn->args[0].at, "try CMD",
-			    "unknown type \"%s\" in HEALTHCHECK", insn->args[0].text);
+		plan_report(at->p, at->file, DIAG_ERROR, insn->args[0].at,
+			    "write HEALTHCHECK CMD ..., or HEALTHCHECK NONE",
+			    "unknown type \"%s\" in HEALTHCHECK (try CMD)", insn->args[0].text);
 	}
 	c->healthcheck = h;
 	plan_mark(at->p, at->stage, insn->original, NULL);

@@ -62,6 +62,7 @@ int plan_context(struct plan *p, const struct stage_plan *stage, const struct do
 		 const char *name, struct span at, struct source_root *out)
 {
 	const struct build_context *given = NULL;
+	struct context *directory;
 	struct error err = ERROR_INIT;
 	char text[ERROR_TEXT];
 
@@ -74,8 +75,9 @@ int plan_context(struct plan *p, const struct stage_plan *stage, const struct do
 		out->kind = FROM_IMAGE;
 		out->image = plan_image(p, image_text(given->text), &stage->platform, &err);
 	} else {
-		out->kind = FROM_CONTEXT;
-		out->context = open_directory(p, given, &err);
+		directory = open_directory(p, given, &err);
+		if (directory != NULL)
+			*out = (struct source_root){.kind = FROM_CONTEXT, .context = directory};
 	}
 	if (err.code == ERROR_NONE)
 		return 1;

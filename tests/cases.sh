@@ -15,6 +15,7 @@
 #	env          one NAME=VALUE a line for the environment of `varve build`
 #	differs      why buildah makes something else of it; see tests/differ.sh
 #	parent       a Dockerfile that is built before it as the image "parent", in the same context
+#	stdin        the Dockerfile is read from standard input, there is no context
 #	needs        tools without which the case is skipped, and "root"
 # and with what is expected of it, if it is accepted
 #	tree         what the image changes against base, as tests/images.pl writes it; none: nothing
@@ -29,7 +30,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 CASES=$here/data/cases
-VARVE=$(realpath "${VARVE:-$here/../build/varve}")
+VARVE=$(realpath -m "${VARVE:-$here/../build/varve}")
 UPDATE=
 FAILED=0
 
@@ -96,14 +97,16 @@ prepare() {
 
 # The build of the case in the current directory. Leaves its status in $STATUS, what it said in `said`.
 build() {
-	local from=$CASES/$1 args=() environment=()
+	local from=$CASES/$1 args=() environment=() input=/dev/null
+	local what=(-f Dockerfile ctx)
 	shift
+	[ ! -f "$from/stdin" ] || { what=(-); input=Dockerfile; }
 	[ ! -f "$from/args" ] || mapfile -t args <"$from/args"
 	[ ! -f "$from/env" ] || mapfile -t environment <"$from/env"
 	# A step that did what one of another case did, but for times, must not be taken for it.
-	env "${environment[@]}" timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" build -f Dockerfile -t t \
+	env "${environment[@]}" timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" build -t t \
 		--compression none --no-cutoff --metadata-file metadata "$@" "${args[@]}" \
-		ctx >out 2>err </dev/null
+		"${what[@]}" >out 2>err <"$input"
 	STATUS=$?
 	# The name of a log holds the time.
 	cat err out | sed "s|$VARVE_ROOT/logs/.*|LOG|" >said
@@ -244,17 +247,25 @@ select_cases() {
 	done
 }
 
+# Control characters and missing ends of lines are made visible.
 print_errors() {
-	local file folder name
+	local file folder name group=
 	for file in "$CASES"/*/*/error; do
 		folder=${file%/error}
 		name=${folder#"$CASES"/}
+		[ "$group" = "${name%/*}" ] || {
+			group=${name%/*}
+			printf '########## %s\n\n' "$(cat "$CASES/$group/group")"
+		}
 		printf '=== %s\n' "$name"
-		cat "$folder/Dockerfile"
+		[ ! -f "$folder/parent" ] || { sed '$a\' "$folder/parent"; printf -- '--- builds "parent"\n'; }
+		sed '$a\' "$folder/Dockerfile"
+		[ ! -f "$folder/args" ] || printf -- '--- with %s\n' "$(tr '\n' ' ' <"$folder/args")"
+		[ ! -f "$folder/stdin" ] || printf -- '--- from standard input\n'
 		printf -- '---\n'
 		cat "$file"
 		printf '\n'
-	done
+	done | perl -pe 's/[\x00-\x08\x0b-\x1f\x7f]/"^" . chr(64 ^ ord $&)/ge; s/ +$//'
 }
 
 main() {
