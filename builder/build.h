@@ -68,10 +68,10 @@ struct build_annotation {
 struct build_options {
 	struct dockerfile *file; /* diagnostics are added to it */
 	struct store *store;
-	int context;                       /* directory; -1: none */
-	const char *dockerfile_in_context; /* its path relative to the context, for
-					      <file>.dockerignore; NULL if it lies elsewhere */
-	bool context_is_git;               /* its .dockerignore is an ordinary file */
+	int context;                 /* directory; -1: none */
+	int dockerfile_dir;          /* what dockerfile_path starts from; -1: the context */
+	const char *dockerfile_path; /* for <file>.dockerignore beside it; NULL: no file */
+	bool context_is_git;         /* its .dockerignore is an ordinary file */
 	const struct build_context *contexts;
 	size_t context_count;
 	struct fetch_options fetch; /* with the secrets of --secret */

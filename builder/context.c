@@ -31,10 +31,12 @@ enum context_kind context_kind(const char *text)
 	return CONTEXT_DIRECTORY;
 }
 
-int context_ignore(int directory, const char *dockerfile, struct ignore **out, struct error *err)
+int context_ignore(int directory, int beside, const char *dockerfile, struct ignore **out,
+		   struct error *err)
 {
 	auto_free char *own = dockerfile != NULL ? xprintf("%s.dockerignore", dockerfile) : NULL;
 	const char *candidates[2] = {own, ".dockerignore"};
+	const int directories[2] = {beside, directory};
 	auto_(buf) struct buf text = BUF_INIT;
 
 	*out = NULL;
@@ -45,8 +47,8 @@ int context_ignore(int directory, const char *dockerfile, struct ignore **out, s
 		if (candidates[i] == NULL)
 			continue;
 		/* O_NOFOLLOW: a link could show a host file's text in messages (CVE-2022-4122). */
-		fd = open_beneath(directory, candidates[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
-				  &missing);
+		fd = open_beneath(directories[i], candidates[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+				  0, &missing);
 		if (fd < 0 && missing.code == ERROR_NOT_FOUND)
 			continue;
 		if (fd < 0) {

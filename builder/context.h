@@ -40,8 +40,10 @@ enum context_kind context_kind(const char *text);
 int context_open(struct store *s, int host_cwd, const char *text, const struct fetch_options *fetch,
 		 int *directory, struct buf *dockerfile, struct error *err);
 
-/* Reads <dockerfile>.dockerignore (dockerfile may be NULL), else .dockerignore, of a directory.
- *out is NULL if there is none. */
-int context_ignore(int directory, const char *dockerfile, struct ignore **out, struct error *err);
+/* Reads the ignore file of a context: <dockerfile>.dockerignore, a path from the directory
+   `beside`, if dockerfile is not NULL and there is one; else .dockerignore in directory. *out is
+   NULL if there is none. */
+int context_ignore(int directory, int beside, const char *dockerfile, struct ignore **out,
+		   struct error *err);
 
 #endif

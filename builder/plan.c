@@ -386,8 +386,10 @@ static int fill(struct plan *p, struct error *err)
 	lint_from(p);
 	p->context.fd = p->options->context;
 	if (p->context.fd >= 0 && !p->options->context_is_git &&
-	    context_ignore(p->context.fd, p->options->dockerfile_in_context, &p->context.ignore,
-			   err) < 0)
+	    context_ignore(p->context.fd,
+			   p->options->dockerfile_dir >= 0 ? p->options->dockerfile_dir
+							   : p->context.fd,
+			   p->options->dockerfile_path, &p->context.ignore, err) < 0)
 		return -1;
 	if (plan_epoch(p, err) < 0)
 		return -1;

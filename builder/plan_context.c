@@ -35,7 +35,7 @@ static struct context *open_directory(struct plan *p, const struct build_context
 	*c = (struct context){.name = given->name, .fd = fd, .next = p->contexts};
 	p->contexts = c;
 	if (context_kind(given->text) == CONTEXT_DIRECTORY &&
-	    context_ignore(fd, NULL, &c->ignore, err) < 0)
+	    context_ignore(fd, -1, NULL, &c->ignore, err) < 0)
 		return NULL;
 	return c;
 }

@@ -74,8 +74,9 @@ static uint64_t read_number(struct reader *r, const char *key, const char *value
 	n = strtoull(value, &end, base);
 	if (*value < '0' || *value > '9' || *end != '\0' || errno != 0 || n > max)
 		wrong(r, base == 8 ? "write octal digits, such as 0440" : NULL,
-		      "%s=%s is no %s of at most %" PRIu64, key, value,
-		      base == 8 ? "mode" : "number", max);
+		      base == 8 ? "%s=%s is no mode of at most %" PRIo64
+				: "%s=%s is no number of at most %" PRIu64,
+		      key, value, max);
 	return n;
 }
 

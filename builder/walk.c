@@ -6,6 +6,7 @@
 #include "common/fd.h"
 
 #include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 
 enum { WALK_MAX_DEPTH = 256 };
@@ -262,11 +263,40 @@ char *walk_base(const struct walk_options *o, const char *path)
 	return pivot != NULL ? xstrndup(path, (size_t)(pivot - path)) : xstrdup(path);
 }
 
+/* An ignore file speaks of files, whatever links lead to them: if there is one on the way, *source
+   becomes the path without. */
+static int resolve(const struct walk_options *o, int fd, char **source, struct error *err)
+{
+	char link[FD_PATH_SIZE], root[PATH_MAX], path[PATH_MAX];
+	const char *plain = **source != '\0' ? *source : ".";
+	auto_fd int direct =
+		openat_policy(o->root, plain, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	struct stat st;
+	ssize_t n, m;
+
+	if (direct >= 0)
+		return 0;
+	n = readlink(fd_path(o->root, link), root, sizeof(root));
+	m = readlink(fd_path(fd, link), path, sizeof(path));
+	if (n < 0 || m < 0 || fstat(fd, &st) < 0)
+		return error_sys(err, "following links");
+	n -= n == 1; /* "/" */
+	if (m == (ssize_t)sizeof(path) || m < n || memcmp(root, path, (size_t)n) != 0)
+		return error_set(err, ERROR_LIMIT, "the path is too long");
+	free(*source);
+	*source = m > n ? xstrndup(path + n + 1, (size_t)(m - n - 1)) : xstrdup("");
+	if (**source == '\0' || !ignore_match(o->ignore, *source) ||
+	    (S_ISDIR(st.st_mode) && ignore_has_exceptions(o->ignore)))
+		return 0;
+	error_set(err, ERROR_NOT_FOUND, "not found");
+	return error_hint(err, "it is a link to %s, which .dockerignore excludes", *source);
+}
+
 int walk_tree(const struct walk_options *o, const char *path, const char *written,
 	      walk_visit *visit, void *user, struct error *err)
 {
 	auto_free char *base = walk_base(o, path);
-	struct walker w = {.o = o, .source = base, .visit = visit, .user = user};
+	struct walker w = {.o = o, .visit = visit, .user = user};
 	/* The source itself: a link is followed, in the root. */
 	auto_fd int fd = open_in(o->root, *base != '\0' ? base : ".", O_PATH, 0, err);
 	struct stat st;
@@ -275,9 +305,12 @@ int walk_tree(const struct walk_options *o, const char *path, const char *writte
 		return -1;
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, "%s", base);
-	if (o->parents) {
+	if (o->parents)
 		w.pattern = path + strlen(base) + strlen("/./");
+	if (ignore_count(o->ignore) > 0 && resolve(o, fd, &base, err) < 0)
+		return -1;
+	w.source = base;
+	if (o->parents)
 		return walk_pattern(&w, written, &st, err);
-	}
 	return S_ISDIR(st.st_mode) ? walk_root(&w, &st, err) : walk_file(&w, &st, err);
 }

@@ -15,7 +15,8 @@ void build_input_release(struct build_input *in)
 	cleanup_fd(&in->host_root);
 	buf_release(&in->text);
 	free(in->name);
-	free(in->in_context);
+	cleanup_fd(&in->dir);
+	free(in->path);
 }
 
 static int read_stdin(struct build_input *in, struct error *err)
@@ -26,7 +27,7 @@ static int read_stdin(struct build_input *in, struct error *err)
 	return 0;
 }
 
-/* Where the Dockerfile lies in the context, for <Dockerfile>.dockerignore. */
+/* Where the Dockerfile lies in the context; NULL if it is elsewhere. */
 static char *path_in_context(const char *context, const char *file)
 {
 	char whole_context[PATH_MAX], whole_file[PATH_MAX];
@@ -38,6 +39,21 @@ static char *path_in_context(const char *context, const char *file)
 	if (strncmp(whole_context, whole_file, length) != 0 || whole_file[length] != '/')
 		return NULL;
 	return xstrdup(whole_file + length + 1);
+}
+
+/* Where <Dockerfile>.dockerignore is looked for. */
+static void find_place(struct build_input *in, const char *context, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	auto_free char *parent =
+		slash != NULL ? xstrndup(file, (size_t)(slash + 1 - file)) : xstrdup(".");
+
+	in->path = path_in_context(context, file);
+	if (in->path != NULL)
+		return;
+	in->dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (in->dir >= 0)
+		in->path = xstrdup(slash != NULL ? slash + 1 : file);
 }
 
 static int read_dockerfile(struct build_input *in, int fd, const char *path, struct error *err)
@@ -97,7 +113,7 @@ static int read_beside(struct build_input *in, const char *context, const char *
 					     context[length - 1] == '/' ? "" : "/");
 		file = fallback;
 	}
-	in->in_context = path_in_context(context, file);
+	find_place(in, context, file);
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		error_sys(err, "%s", file);
@@ -117,7 +133,7 @@ static int read_beneath(struct build_input *in, const char *file, struct error *
 	fd = open_beneath(in->context, file, O_RDONLY | O_NONBLOCK, 0, err);
 	if (fd < 0)
 		error_add(err, "in the context");
-	in->in_context = xstrdup(file);
+	in->path = xstrdup(file);
 	return read_dockerfile(in, fd, file, err);
 }
 

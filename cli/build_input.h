@@ -13,14 +13,16 @@ struct build_input {
 	int context; /* directory; -1: there is only a Dockerfile */
 	bool is_git;
 	int host_root;
-	struct buf text;  /* of the Dockerfile */
-	char *name;       /* as messages call it */
-	char *in_context; /* its path in the context, or NULL */
+	struct buf text; /* of the Dockerfile */
+	char *name;      /* as messages call it */
+	int dir;         /* what path starts from; -1: the context */
+	char *path;      /* of the Dockerfile; NULL if it is no file */
 };
 
 #define BUILD_INPUT_INIT                                                                           \
 	{                                                                                          \
-		.context = -1, .host_root = -1, .text = BUF_INIT, .name = NULL, .in_context = NULL \
+		.context = -1, .host_root = -1, .text = BUF_INIT, .name = NULL, .dir = -1,         \
+		.path = NULL                                                                       \
 	}
 
 void build_input_release(struct build_input *in);

@@ -393,7 +393,8 @@ static int run(struct cli *cli, void *values, int argc, char **argv, struct erro
 	o->all_stages = call.method == CALL_CHECK && o->target == NULL;
 	o->context = s.input.context;
 	o->context_is_git = s.input.is_git;
-	o->dockerfile_in_context = s.input.in_context;
+	o->dockerfile_dir = s.input.dir;
+	o->dockerfile_path = s.input.path;
 	o->host_root = s.input.host_root;
 	o->host_cwd = AT_FDCWD;
 	if (make_parts(&s, err) < 0)

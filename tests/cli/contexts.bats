@@ -155,9 +155,10 @@ fails() {
 	same "$(names)" "elsewhere "
 	built -f "$T/Other" "$CTX"
 	same "$(names)" "elsewhere "
-	echo file >"$T/Other.dockerignore"
+	printf 'FROM scratch\nCOPY . /\n' >"$T/Other"
+	printf 'Docker*\nsub\n' >"$T/Other.dockerignore"
 	built -f "$T/Other" "$CTX"
-	same "$(names)" "elsewhere "
+	same "$(names)" "file "
 }
 
 @test "an archive from a URL is the context" {
