@@ -166,7 +166,8 @@ static void gzip_says_nothing_about_the_machine(void **state)
 
 	(void)state;
 	compress(COMPRESS_GZIP, "abc", 3, NULL, &packed);
-	assert_memory_equal(packed.data, "\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+	/* 4: by the fastest algorithm, 255: on an unknown system. */
+	assert_memory_equal(packed.data, "\x1f\x8b\x08\0\0\0\0\0\4\xff", 10);
 }
 
 static void damage_is_refused(void **state)
