@@ -7,6 +7,26 @@
 #include <string.h>
 #include <strings.h>
 
+/* The beginning of a trigger, as far as it helps to find it in another Dockerfile. */
+static void add_trigger(struct buf *text, const struct dockerfile *trigger)
+{
+	enum { SHOWN = 100 };
+	size_t count, length;
+	const struct insn *const *insns = dockerfile_insns(trigger, &count);
+
+	if (count == 0)
+		return;
+	length = strcspn(insns[0]->original, "\r\n");
+	if (length <= SHOWN) {
+		buf_printf(text, "%.*s: ", (int)length, insns[0]->original);
+		return;
+	}
+	length = SHOWN;
+	while (length > 0 && (insns[0]->original[length] & 0xC0) == 0x80)
+		length--;
+	buf_printf(text, "%.*s...: ", (int)length, insns[0]->original);
+}
+
 static void report(struct plan *p, const struct dockerfile *file, enum rule rule,
 		   enum diag_severity severity, struct span at, const char *hint,
 		   const char *format, va_list args)
@@ -17,6 +37,7 @@ static void report(struct plan *p, const struct dockerfile *file, enum rule rule
 	if (file != p->file) {
 		at = p->current->source->from->at;
 		buf_printf(&text, "ONBUILD of %s: ", dockerfile_name(file));
+		add_trigger(&text, file);
 	}
 	buf_vprintf(&text, format, args);
 	if (rule != RULE_NONE)

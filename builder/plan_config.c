@@ -49,7 +49,8 @@ static void apply_env(const struct place *at)
 		names[i] = expand(at, insn->args[i].key_word, insn->args[i].at);
 		values[i] = expand(at, insn->args[i].word, insn->args[i].at);
 		if (names[i] != NULL && *names[i] == '\0') {
-			plan_report(at->p, at->file, DIAG_ERROR, insn->args[i].at, NULL,
+			plan_report(at->p, at->file, DIAG_ERROR, insn->args[i].at,
+				    "its variables have no value here; ARG and ENV give them one",
 				    "%s names can not be blank", insn_name(insn->kind));
 			names[i] = NULL;
 		}
@@ -148,7 +149,11 @@ static void apply_volume(const struct place *at)
 		while (length > 0 && isblank((unsigned char)text[length - 1]))
 			length--;
 		if (length == 0) {
-			plan_report(at->p, at->file, DIAG_ERROR, arg->at, NULL,
+			plan_report(at->p, at->file, DIAG_ERROR, arg->at,
+				    strchr(arg->text, '$') != NULL
+					    ? "its variables have no value here; ARG and ENV give "
+					      "them one"
+					    : NULL,
 				    "VOLUME specified can not be an empty string");
 			continue;
 		}
@@ -231,8 +236,10 @@ static int duration_flag(const struct place *at, const char *name, int64_t *out)
 		return 0;
 	if (duration_parse(flag->value, out, &err) == 0 && (*out == 0 || *out >= 1000000))
 		return 0;
-	if (err.code == ERROR_NONE)
+	if (err.code == ERROR_NONE) {
 		error_set(&err, ERROR_SYNTAX, "less than one millisecond: %s", flag->value);
+		error_hint(&err, "0 stands for the default of whoever runs the image");
+	}
 	error_add(&err, "--%s", name);
 	error_at(at, flag->at, &err);
 	return -1;

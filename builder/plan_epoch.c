@@ -39,15 +39,19 @@ static int newest_of(const struct context *c, const char *name, int64_t *out, st
 	struct newest n = {.context = c, .time = -1};
 	auto_(buf) struct buf result = BUF_INIT;
 
-	if (c->fd < 0)
-		return error_set(err, ERROR_USAGE,
-				 "SOURCE_DATE_EPOCH=%s: this build has no context", name);
+	if (c->fd < 0) {
+		error_set(err, ERROR_USAGE, "SOURCE_DATE_EPOCH=%s: this build has no context",
+			  name);
+		return error_hint(err, "give a directory as the context");
+	}
 	if (job_run("looking for the newest file", newest_work, &n, &result, err) < 0)
 		return error_add(err, "SOURCE_DATE_EPOCH=%s", name);
 	memcpy(out, result.data, sizeof(*out));
 	if (*out < 0)
 		return error_set(err, ERROR_NOT_FOUND,
-				 "SOURCE_DATE_EPOCH=%s: there is no file in it", name);
+				 "SOURCE_DATE_EPOCH=%s: this context has no file whose time could "
+				 "be taken",
+				 name);
 	return 0;
 }
 

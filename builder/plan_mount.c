@@ -385,10 +385,10 @@ static void check_supply(struct reader *r)
 	if (o->no_build)
 		return;
 	if (m->required && m->type == MOUNT_SECRET)
-		wrong(r, arena_printf(&r->p->arena, "--secret id=%s,src=FILE gives it", m->id),
+		wrong(r, arena_printf(&r->p->arena, "build with --secret id=%s,src=FILE", m->id),
 		      "the secret %s is required and was not given", m->id);
 	else if (m->required)
-		wrong(r, arena_printf(&r->p->arena, "--ssh %s gives it", m->id),
+		wrong(r, arena_printf(&r->p->arena, "build with --ssh %s", m->id),
 		      "the agent %s is required and was not given", m->id);
 }
 

@@ -124,7 +124,8 @@ static void run_network(struct plan *p, const struct dockerfile *file, const str
 		run->network = (enum build_network)i;
 		if (i == BUILD_NETWORK_HOST && !p->options->allow_host_network &&
 		    !p->options->no_build)
-			plan_report(p, file, DIAG_ERROR, flag->at, "--allow network.host",
+			plan_report(p, file, DIAG_ERROR, flag->at,
+				    "build with --allow network.host",
 				    "RUN --network=host is not allowed for this build");
 		return;
 	}
@@ -140,7 +141,7 @@ static void run_security(struct plan *p, const struct dockerfile *file, const st
 		plan_report(p, file, DIAG_ERROR, flag->at, "sandbox and insecure are known",
 			    "RUN --security=%s is unknown", flag->value != NULL ? flag->value : "");
 	if (run->insecure && !p->options->allow_insecure && !p->options->no_build)
-		plan_report(p, file, DIAG_ERROR, flag->at, "--allow security.insecure",
+		plan_report(p, file, DIAG_ERROR, flag->at, "build with --allow security.insecure",
 			    "RUN --security=insecure is not allowed for this build");
 }
 
@@ -221,7 +222,9 @@ void plan_workdir(struct plan *p, struct stage_plan *stage, const struct dockerf
 	if (text == NULL)
 		return;
 	if (*text == '\0') {
-		plan_report(p, file, DIAG_ERROR, insn->args[0].at, NULL, "WORKDIR is empty");
+		plan_report(p, file, DIAG_ERROR, insn->args[0].at,
+			    "its variables have no value here; ARG and ENV give them one",
+			    "WORKDIR is empty");
 		return;
 	}
 	path = path_join(&p->arena, c->working_dir, text);

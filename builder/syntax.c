@@ -115,7 +115,7 @@ int duration_parse(const char *text, int64_t *nanoseconds, struct error *err)
 			return 0;
 		}
 	} while (total < most);
-	error_set(err, ERROR_SYNTAX, "invalid duration: %s", text);
+	error_set(err, ERROR_SYNTAX, "invalid duration: %s", *text != '\0' ? text : "\"\"");
 	return error_hint(err, "write for example 30s, 1m30s, 500ms");
 }
 
@@ -248,7 +248,7 @@ int mode_check(const char *text, struct error *err)
 
 	if (is_octal(text) || symbolic(text, 0, false, &ignored))
 		return 0;
-	error_set(err, ERROR_SYNTAX, "invalid mode: %s", text);
+	error_set(err, ERROR_SYNTAX, "invalid mode: %s", *text != '\0' ? text : "\"\"");
 	return error_hint(err, "an octal mode such as 0755, or a symbolic one such as u=rwX,go=rX");
 }
 

@@ -121,7 +121,8 @@ static int find_group(const struct stack *root, const char *name, uint32_t *out,
 	while (next_line(&at, &l))
 		if (strcmp(l.field[0], name) == 0 && id_field(l.field[2], out))
 			return 0;
-	return error_set(err, ERROR_NOT_FOUND, "the image's /etc/group has no group %s", name);
+	error_set(err, ERROR_NOT_FOUND, "the image's /etc/group has no group %s", name);
+	return error_hint(err, "add it with RUN addgroup or groupadd, or use a number");
 }
 
 static void add_group(struct user *u, gid_t gid)

@@ -205,10 +205,14 @@ static void check_command(struct parse *cx, const struct insn *insn)
 void check_trigger_kind(struct dockerfile *df, const struct insn *insn, struct span at)
 {
 	if (insn->kind == INSN_ONBUILD)
-		semantic_error(df, at, NULL, "chaining ONBUILD via ONBUILD ONBUILD isn't allowed");
+		semantic_error(df, at, "a trigger runs in the first build on this image only",
+			       "chaining ONBUILD via ONBUILD ONBUILD isn't allowed");
 	else if (insn->kind == INSN_FROM || insn->kind == INSN_MAINTAINER)
-		semantic_error(df, at, NULL, "%s isn't allowed as an ONBUILD trigger",
-			       insn_name(insn->kind));
+		semantic_error(df, at,
+			       insn->kind == INSN_FROM
+				       ? "it would run after the FROM of the build on this image"
+				       : "write ONBUILD LABEL org.opencontainers.image.authors=...",
+			       "%s isn't allowed as an ONBUILD trigger", insn_name(insn->kind));
 }
 
 static void check_onbuild(struct parse *cx, const struct insn *insn)

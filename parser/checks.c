@@ -52,6 +52,9 @@ static void parse_rules(struct slice list, uint64_t *set, bool *all, struct chec
 	}
 }
 
+static const char options_hint[] =
+	"write skip=RULE,RULE;error=true;experimental=RULE, where RULE may be all";
+
 /* The spellings of Go's strconv.ParseBool. */
 static int parse_bool(struct slice s, bool *out)
 {
@@ -67,14 +70,19 @@ static int parse_bool(struct slice s, bool *out)
 	return -1;
 }
 
+static int missing_equals(struct slice part, struct error *err)
+{
+	error_set(err, ERROR_USAGE, "\"%.*s\" has no =", (int)part.length, part.text);
+	return error_hint(err, options_hint);
+}
+
 static int parse_option(struct checks *c, struct slice part, struct checks_unknown *unknown,
 			struct error *err)
 {
 	struct slice value, key = trim(cut(part, '=', &value));
 
 	if (part.length == 0 || memchr(part.text, '=', part.length) == NULL)
-		return error_set(err, ERROR_USAGE, "\"%.*s\" has no =", (int)part.length,
-				 part.text);
+		return missing_equals(part, err);
 	value = trim(value);
 	if (is(key, "skip")) {
 		parse_rules(value, &c->skip, &c->skip_all, unknown);
@@ -92,8 +100,7 @@ static int parse_option(struct checks *c, struct slice part, struct checks_unkno
 		return error_hint(err, "write error=true or error=false");
 	}
 	error_set(err, ERROR_USAGE, "unknown check option \"%.*s\"", (int)key.length, key.text);
-	return error_hint(err, "write skip=RULE,RULE;error=true;experimental=RULE, where RULE may "
-			       "be all");
+	return error_hint(err, options_hint);
 }
 
 int checks_parse(struct slice text, struct checks *out, struct checks_unknown *unknown,
@@ -109,12 +116,16 @@ int checks_parse(struct slice text, struct checks *out, struct checks_unknown *u
 		bool more = memchr(text.text, ';', text.length) != NULL;
 		struct slice part = cut(text, ';', &text);
 
-		if (++parts > PARTS_MAX)
-			return error_set(err, ERROR_USAGE, "more than %d check options", PARTS_MAX);
+		if (++parts > PARTS_MAX) {
+			error_set(err, ERROR_USAGE, "more than %d check options", PARTS_MAX);
+			return error_hint(err, options_hint);
+		}
 		if (parse_option(&c, part, unknown, err) < 0)
 			return -1;
-		if (more && text.length == 0)
-			return error_set(err, ERROR_USAGE, "nothing follows the last ;");
+		if (more && text.length == 0) {
+			error_set(err, ERROR_USAGE, "nothing follows the last ;");
+			return error_hint(err, "leave it away");
+		}
 	}
 	*out = c;
 	return 0;

@@ -98,15 +98,15 @@ prepare() {
 # The build of the case in the current directory. Leaves its status in $STATUS, what it said in `said`.
 build() {
 	local from=$CASES/$1 args=() environment=() input=/dev/null
-	local what=(-f Dockerfile ctx)
+	local file=(-f Dockerfile) context=ctx
 	shift
-	[ ! -f "$from/stdin" ] || { what=(-); input=Dockerfile; }
+	[ ! -f "$from/stdin" ] || { file=(); context=-; input=Dockerfile; }
 	[ ! -f "$from/args" ] || mapfile -t args <"$from/args"
 	[ ! -f "$from/env" ] || mapfile -t environment <"$from/env"
 	# A step that did what one of another case did, but for times, must not be taken for it.
-	env "${environment[@]}" timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" build -t t \
+	env "${environment[@]}" timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" build "${file[@]}" -t t \
 		--compression none --no-cutoff --metadata-file metadata "$@" "${args[@]}" \
-		"${what[@]}" >out 2>err <"$input"
+		"$context" >out 2>err <"$input"
 	STATUS=$?
 	# The name of a log holds the time.
 	cat err out | sed "s|$VARVE_ROOT/logs/.*|LOG|" >said

@@ -33,7 +33,7 @@ missing() {
 		BEGIN {
 			open my $in, "<", shift or die;
 			while (<$in>) {
-				push @lines, $1 if /(?:^|: )error: (?:ONBUILD of \S+: )?(.*)/ || /^varve: (.*)/;
+				push @lines, $1 if /(?:^|: )error: (?:ONBUILD of .*?: )?(.*)/ || /^varve: (.*)/;
 			}
 		}
 		chomp;

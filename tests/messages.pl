@@ -49,7 +49,7 @@ sub strings {
 	my ($expression) = @_;
 	my (@found, $joined);
 
-	while ($expression =~ /\G(?:($string)|(PRI[udxi]\d+)|(\s+)|(.))/gcs) {
+	while ($expression =~ /\G(?:($string)|(PRI[udxio]\d+)|(\s+)|(.))/gcs) {
 		if (defined $1) {
 			my $literal = substr $1, 1, -1;
 			$literal =~ s/\\(.)/$escape{$1} \/\/ die "escape \\$1 in $expression"/ges;
