@@ -16,13 +16,11 @@ fi
 command -v perl >/dev/null || { echo "1..0 # SKIP perl is not installed"; exit 0; }
 
 # Messages that a case cannot have, with "%" for what is filled in. Varve stores no such triggers, but
-# images of other programs may have them; no flag is left that the parser knows and the planner not;
-# a large file is refused before the parser sees it.
+# images of other programs may have them; a large file is refused before the parser sees it.
 no_case() {
 	cat <<-'X'
 	an ONBUILD trigger is a single instruction
 	empty ONBUILD trigger
-	% --% is not supported by this version of varve
 	%%: larger than % MiB
 	X
 }
