@@ -72,12 +72,14 @@ static uint64_t read_number(struct reader *r, const char *key, const char *value
 
 	errno = 0;
 	n = strtoull(value, &end, base);
-	if (*value < '0' || *value > '9' || *end != '\0' || errno != 0 || n > max)
-		wrong(r, base == 8 ? "write octal digits, such as 0440" : NULL,
-		      base == 8 ? "%s=%s is no mode of at most %" PRIo64
-				: "%s=%s is no number of at most %" PRIu64,
-		      key, value, max);
-	return n;
+	if (*value >= '0' && *value <= '9' && *end == '\0' && errno == 0 && n <= max)
+		return n;
+	if (base == 8)
+		wrong(r, "write octal digits, such as 0440", "%s=%s is no mode of at most %o", key,
+		      value, (unsigned)max);
+	else
+		wrong(r, NULL, "%s=%s is no number of at most %" PRIu64, key, value, max);
+	return 0;
 }
 
 static void read_type(struct reader *r, const char *value)
