@@ -11,6 +11,7 @@
 #include "layers/equal.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { SIBLINGS_KEPT = 8 };
 
@@ -59,6 +60,12 @@ int cutoff_remember(const struct execution *e, struct error *err)
 
 /* --- the job ------------------------------------------------------------------------------- */
 
+/* In seconds of the clock that files get their times from, a little before rather than after. */
+static int64_t build_start(const struct build *b)
+{
+	return (int64_t)time(NULL) - (int64_t)((loop_now() - b->began) / 1000000) - 2;
+}
+
 static int is_same(const struct execution *e, const struct outcome *o, bool *same,
 		   struct error *err)
 {
@@ -70,7 +77,9 @@ static int is_same(const struct execution *e, const struct outcome *o, bool *sam
 	if (o->layer.empty)
 		return 0; /* an upper with something in it; empty ones are told apart before */
 	tree = store_find(s, STORE_TREES, &o->layer.diff_id, &missing);
-	return tree < 0 ? 0 : trees_equal(e->upper, tree, store_userxattr(s), same, err);
+	return tree < 0 ? 0
+			: trees_equal(e->upper, tree, build_start(e->build), store_userxattr(s),
+				      same, err);
 }
 
 /* Returns the outcome of the step that did the same, and records it for this one; nothing if there

@@ -25,6 +25,7 @@ struct twin {
 
 struct walk {
 	struct twin *twins;
+	int64_t since;
 	bool userxattr;
 	bool content; /* the second pass */
 	bool equal;
@@ -41,6 +42,12 @@ static void twins_free(struct walk *w)
 		HASH_DEL(w->twins, t);
 		free(t);
 	}
+}
+
+static bool same_but_clock(const struct walk *w, const struct stat *a, const struct stat *b)
+{
+	return same_metadata(a, b, ALL_TIMES) &&
+	       (a->st_mtim.tv_sec >= w->since || a->st_mtim.tv_sec == b->st_mtim.tv_sec);
 }
 
 static bool same_inode(const struct stat *a, const struct stat *b)
@@ -87,7 +94,7 @@ static int compare_file(struct walk *w, const struct same_side *left, const stru
 	struct same_side a = *left, b = *right;
 	int status = 0;
 
-	w->equal = same_metadata(&a.st, &b.st, ALL_TIMES) && a.st.st_rdev == b.st.st_rdev &&
+	w->equal = same_but_clock(w, &a.st, &b.st) && a.st.st_rdev == b.st.st_rdev &&
 		   (!S_ISREG(a.st.st_mode) || a.st.st_size == b.st.st_size) &&
 		   a.st.st_nlink == b.st.st_nlink;
 	if (w->equal && a.st.st_nlink > 1)
@@ -147,8 +154,8 @@ static int compare_attributes(struct walk *w, int a, int b)
 	    opaque_get(b, w->userxattr, &hides_too, w->err) < 0 ||
 	    xattrs_read(a, &left, w->err) < 0 || xattrs_read(b, &right, w->err) < 0)
 		return -1;
-	w->equal = same_metadata(&st, &other, ALL_TIMES) && hides == hides_too &&
-		   xattrs_equal(&left, &right);
+	w->equal =
+		same_but_clock(w, &st, &other) && hides == hides_too && xattrs_equal(&left, &right);
 	return 0;
 }
 
@@ -173,9 +180,9 @@ static int compare_directory(struct walk *w, int a, int b)
 	return 0;
 }
 
-int trees_equal(int a, int b, bool userxattr, bool *equal, struct error *err)
+int trees_equal(int a, int b, int64_t since, bool userxattr, bool *equal, struct error *err)
 {
-	struct walk w = {.userxattr = userxattr, .equal = true, .err = err};
+	struct walk w = {.since = since, .userxattr = userxattr, .equal = true, .err = err};
 	int status = 0;
 
 	for (int pass = 0; pass < 2 && status == 0 && w.equal; pass++) {

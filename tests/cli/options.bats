@@ -82,7 +82,7 @@ scratch() {
 		--network none --allow network.host --allow network.host,security.insecure
 	refuses --add-host db:host-gateway -- "no gateway to the host" "--network=host"
 	refuses --add-host db -- "NAME:ADDRESS"
-	refuses --shm-size lots -- "--shm-size=lots is no size" 64m
+	refuses --shm-size lots -- "--shm-size" "invalid size: lots" 64m
 	refuses --ulimit files=3 -- "no limit called files"
 	refuses --network bridge -- "no such choice: bridge" "default, none, host"
 	refuses --allow device -- "no such entitlement: device" "network.host"
