@@ -51,6 +51,9 @@ struct copy_graft {
 	uid_t uid;
 	gid_t gid;
 };
+/* Its directory, if no link leads there: what an ignore file says is about the real path. -1 with
+   errno. */
+int copy_graft_directory(const struct copy_spec *spec, int context);
 int copy_graft_open(const struct copy_options *o, const char *path, struct copy_graft *out,
 		    struct error *err);
 void copy_graft_close(struct copy_graft *g);

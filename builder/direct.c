@@ -34,15 +34,12 @@ int direct_choose(struct execution *e, const struct lowers *below, struct error 
 	const struct stack stack = lowers_stack(e->build, below);
 	auto_(buf) struct buf path = BUF_INIT;
 	auto_fd int directory = -1;
-	struct error other = ERROR_INIT;
 
 	if (!is_last(e) || !is_simple(e))
 		return 0;
-	directory = open_in(c->from.context->fd,
-			    c->sources[0].path[0] != '\0' ? c->sources[0].path : ".",
-			    O_RDONLY | O_DIRECTORY, 0, &other);
+	directory = copy_graft_directory(c, c->from.context->fd);
 	if (directory < 0)
-		return 0; /* a file, or gone: copying will say so */
+		return 0; /* a file or a link, which copying knows; or gone, as it will say */
 	if (stack_resolve(&stack, c->dest, &path, err) < 0)
 		return -1;
 	while (path.length > 0 && path.data[path.length - 1] == '/')

@@ -167,7 +167,7 @@ doc"
 # A repository below $T/www, served as plain files: a tag v1, branches main and next.
 plain_repository() {
 	need git
-	local work=$T/work
+	local work=$T/clone
 	git init -q -b main "$work"
 	git -C "$work" config user.email t@example.org
 	git -C "$work" config user.name t
@@ -222,10 +222,10 @@ s"
 	printf 'FROM base\nADD %s/r.git#main /r\n' "$URL" | dockerfile
 	build && says_not CACHED
 	build && says CACHED
-	echo three >"$T/work/file"
-	git -C "$T/work" checkout -q main 2>/dev/null || git -C "$T/work" checkout -qf main
-	echo three >"$T/work/file" && git -C "$T/work" commit -qam three
-	git -C "$T/work" push -q "$T/www/r.git" main && git -C "$T/www/r.git" update-server-info
+	echo three >"$T/clone/file"
+	git -C "$T/clone" checkout -q main 2>/dev/null || git -C "$T/clone" checkout -qf main
+	echo three >"$T/clone/file" && git -C "$T/clone" commit -qam three
+	git -C "$T/clone" push -q "$T/www/r.git" main && git -C "$T/www/r.git" update-server-info
 	build --explain && says_not CACHED
 	says "M $URL/r.git#main (160000 "
 	flatten t "$T/root"

@@ -71,12 +71,12 @@ cache_directory() {
 	base
 	dockerfile <<-'X'
 	FROM base
-	WORKDIR /work
+	WORKDIR /w
 	RUN --mount=type=cache,target=/a/../c echo 1 >/c/f
 	RUN --mount=type=cache,target=/c test -e /c/f
 	RUN --mount=type=cache,id=/c,target=/d test -e /d/f
 	RUN --mount=type=cache,id=other,target=/c test ! -e /c/f
-	RUN --mount=type=cache,target=c test ! -e /work/c/f && echo 2 >/work/c/g
+	RUN --mount=type=cache,target=c test ! -e /w/c/f && echo 2 >/w/c/g
 	WORKDIR /elsewhere
 	RUN --mount=type=cache,target=./c test -e /elsewhere/c/g
 	X

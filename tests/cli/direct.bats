@@ -102,3 +102,15 @@ files() {
 	trees | grep -qF "$(config t '.rootfs.diff_ids[-1]' | cut -d: -f2)"
 	layer_tar "$(layer_digests t | tail -n 1)" | tar -tvf - | grep -q 'new/zz link to new/f'
 }
+
+@test "a link to a directory: what is ignored there stays out" {
+	base
+	mkdir "$CTX/real"
+	echo open >"$CTX/real/open"
+	echo closed >"$CTX/real/closed"
+	ln -s real "$CTX/link"
+	echo real/closed >"$CTX/.dockerignore"
+	dockerfile <<<$'FROM base\nCOPY link /x'
+	build
+	same "$(layer_names t 2 | tr '\n' ' ')" "x/ x/open "
+}

@@ -195,12 +195,12 @@ runs
 	FROM base
 	ARG WHERE=a
 	ENV FROM_DIR=dir
-	WORKDIR /work
-	RUN --mount=source=$FROM_DIR,target=${WHERE}/b cat /work/a/b/file
+	WORKDIR /w
+	RUN --mount=source=$FROM_DIR,target=${WHERE}/b cat /w/a/b/file
 	X
 	build
 	flatten t "$T/root"
-	same "$(ls -A "$T/root/work")" ""
+	same "$(ls -A "$T/root/w")" ""
 }
 
 @test "targets: mount points are not in the layer, and their parents keep their times" {
