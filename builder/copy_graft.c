@@ -6,6 +6,7 @@
 #include "builder/user.h"
 #include "common/fd.h"
 
+#include <linux/openat2.h>
 #include <string.h>
 
 static bool is_ignored(const struct copy_graft *g, const char *path)
@@ -36,11 +37,17 @@ static bool take(void *user, const char *path, struct stat *st)
 	return true;
 }
 
+int copy_graft_directory(const struct copy_spec *spec, int context)
+{
+	const char *path = spec->sources[0].path;
+
+	return openat_policy(context, *path != '\0' ? path : ".", O_RDONLY | O_DIRECTORY, 0,
+			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
 int copy_graft_open(const struct copy_options *o, const char *path, struct copy_graft *out,
 		    struct error *err)
 {
-	const char *source = o->spec->sources[0].path;
-
 	*out = (struct copy_graft){
 		.graft = {.path = path, .directory = -1, .take = take, .user = out},
 		.spec = o->spec,
@@ -49,9 +56,8 @@ int copy_graft_open(const struct copy_options *o, const char *path, struct copy_
 	if (o->spec->chown != NULL &&
 	    owner_resolve(o->below, o->spec->chown, &out->uid, &out->gid, err) < 0)
 		return -1;
-	out->graft.directory =
-		open_in(o->source, *source != '\0' ? source : ".", O_RDONLY | O_DIRECTORY, 0, err);
-	return out->graft.directory < 0 ? -1 : 0;
+	out->graft.directory = copy_graft_directory(o->spec, o->source);
+	return out->graft.directory < 0 ? error_sys(err, "%s", o->spec->sources[0].written) : 0;
 }
 
 void copy_graft_close(struct copy_graft *g)
