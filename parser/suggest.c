@@ -59,7 +59,8 @@ const char *suggest(const char *name, const char *const *candidates, size_t coun
 		if ((length > other ? length - other : other - length) > limit)
 			continue;
 		d = distance(name, length, candidates[i], other);
-		if (strcmp(name, candidates[i]) != 0 && d <= limit && (best == NULL || d < best_distance)) {
+		if (strcmp(name, candidates[i]) != 0 && d <= limit &&
+		    (best == NULL || d < best_distance)) {
 			best = candidates[i];
 			best_distance = d;
 		}

@@ -180,9 +180,10 @@ static int explain_format(const char *path, int fd, struct error *err)
 	error_set(err, ERROR_DENIED, "exec %s: not a program for this machine", path);
 	if (fd >= 0 && pread(fd, start, sizeof(start), 0) == SELFMAG &&
 	    memcmp(start, ELFMAG, SELFMAG) == 0)
-		return error_hint(err, "it was built for another architecture; programs of that run "
-				       "where the package qemu-user-static has registered an "
-				       "interpreter in /proc/sys/fs/binfmt_misc");
+		return error_hint(err,
+				  "it was built for another architecture; programs of that run "
+				  "where the package qemu-user-static has registered an "
+				  "interpreter in /proc/sys/fs/binfmt_misc");
 	return error_hint(err, "a script must begin with #! and its interpreter");
 }
 
