@@ -13,7 +13,7 @@ enum { GRACE_MS = 10000 };
 
 static void init(struct build *b, struct plan *p)
 {
-	long online = sysconf(_SC_NPROCESSORS_ONLN), cores = online > 0 ? online : 1;
+	unsigned cores = job_slots();
 
 	*b = (struct build){
 		.plan = p,
@@ -22,8 +22,8 @@ static void init(struct build *b, struct plan *p)
 		.facts = {.stub = STUB_INIT},
 		.netns = -1,
 		.etc = {-1, -1, -1},
-		.jobs = p->options->jobs > 0 ? p->options->jobs : (unsigned)cores,
-		.steps_at_once = p->options->jobs > 0 ? p->options->jobs : 2 * (unsigned)cores,
+		.jobs = p->options->jobs > 0 ? p->options->jobs : cores,
+		.steps_at_once = p->options->jobs > 0 ? p->options->jobs : 2 * cores,
 		.began = loop_now(),
 		.log = -1,
 		.error = ERROR_INIT,
@@ -79,11 +79,7 @@ static void release(struct build *b)
 	}
 	free(b->steps);
 	free(b->order);
-	for (size_t i = 0; i < b->tree_count; i++) {
-		cleanup_fd(&b->trees[i]->fd);
-		free(b->trees[i]);
-	}
-	free(b->trees);
+	unpacker_free(b->unpacker);
 	cleanup_fd(&b->netns);
 	stub_release(&b->facts.stub);
 	user_release(&b->facts.user);
@@ -135,10 +131,7 @@ static bool is_over(const struct build *b)
 		if (e->state == STEP_SEALED)
 			return false;
 	}
-	for (size_t i = 0; i < b->tree_count; i++)
-		if (b->trees[i]->job != NULL)
-			return false;
-	return true;
+	return !unpacker_busy(b->unpacker);
 }
 
 static void reap_leaving(struct build *b)
@@ -191,11 +184,17 @@ static void announce_skipped(const struct build *b)
 	event_emit(b->options->sink, &(struct event){.kind = EVENT_NOTE, .text = text.data});
 }
 
+static void unpacking_failed(void *user, const struct error *err)
+{
+	build_fail(user, err);
+}
+
 static int run_loop(struct build *b, struct error *err)
 {
 	b->loop = loop_new(err);
 	if (b->loop == NULL)
 		return -1;
+	b->unpacker = unpacker_new(b->store, b->loop, b->jobs, unpacking_failed, b);
 	if (b->options->interrupt >= 0 &&
 	    loop_watch(b->loop, b->options->interrupt, interrupted, b, err) < 0)
 		return -1;

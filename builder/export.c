@@ -4,7 +4,7 @@
 #include "common/arena.h"
 #include "common/fd.h"
 #include "common/job.h"
-#include "layers/unpack.h"
+#include "layers/unpacker.h"
 #include "runtime/overlay.h"
 
 struct roots {
@@ -41,16 +41,9 @@ static int mount_image(struct store *s, const struct image *image, struct error 
 	auto_(roots) struct roots roots = {.fd = xcalloc(image->layer_count, sizeof(int))};
 	struct overlay_spec spec = {.upper = -1, .work = -1, .userxattr = store_userxattr(s)};
 
-	for (size_t i = image->layer_count; i-- > 0;) {
-		int fd;
-
-		if (layer_unpack(s, &image->layers[i], err) < 0)
-			return -1;
-		fd = store_find(s, STORE_TREES, &image->layers[i].diff_id, err);
-		if (fd < 0)
-			return -1;
-		roots.fd[roots.count++] = fd;
-	}
+	if (layer_trees(s, image->layers, image->layer_count, roots.fd, err) < 0)
+		return -1;
+	roots.count = image->layer_count;
 	spec.lower = roots.fd;
 	spec.count = roots.count;
 	if (roots.count == 0)

@@ -17,6 +17,7 @@
 #include "common/fd.h"
 #include "common/job.h"
 #include "common/loop.h"
+#include "layers/unpacker.h"
 #include "runtime/sandbox.h"
 
 enum { TAIL_BYTES = 8 * 1024 };
@@ -67,14 +68,6 @@ struct execution {
 	size_t tail_length;
 };
 
-/* An unpacked layer that serves as a lower. */
-struct tree {
-	struct layer layer;
-	int fd; /* -1: not there yet */
-	struct job *job;
-	struct build *build;
-};
-
 /* What was found out about the root of a RUN. It holds for the next step too if the step between
    wrote nothing at the places it was read from. */
 struct root_facts {
@@ -89,9 +82,8 @@ struct build {
 	const struct build_options *options;
 	struct store *store;
 	struct loop *loop;
-	struct execution *steps; /* steps[number - 1] */
-	struct tree **trees;
-	size_t tree_count;
+	struct execution *steps;   /* steps[number - 1] */
+	struct unpacker *unpacker; /* the trees of stored layers that serve as lowers */
 	struct root_facts facts;
 	struct sandbox **leaving; /* finished, being torn down */
 	size_t leaving_count;
@@ -100,7 +92,7 @@ struct build {
 	struct execution **order; /* the same, by what waits for them; order.c */
 	unsigned steps_at_once;   /* that run, which mostly wait for something */
 	unsigned jobs;            /* of each kind of work that keeps a processor busy */
-	unsigned running, packing, listing, unpacking;
+	unsigned running, packing, listing;
 	uint64_t began;
 	int interrupts, signal;
 	uint64_t interrupted_at;

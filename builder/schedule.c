@@ -37,9 +37,7 @@ void build_fail(struct build *b, const struct error *err)
 		if (e->job != NULL && e->state < STEP_SEALED)
 			job_cancel(e->job);
 	}
-	for (size_t i = 0; i < b->tree_count; i++)
-		if (b->trees[i]->job != NULL)
-			job_cancel(b->trees[i]->job);
+	unpacker_cancel(b->unpacker);
 }
 
 static bool is_working(enum step_state state)

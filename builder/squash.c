@@ -5,7 +5,7 @@
 #include "common/fd.h"
 #include "common/job.h"
 #include "layers/merge.h"
-#include "layers/unpack.h"
+#include "layers/unpacker.h"
 
 #include <string.h>
 
@@ -27,14 +27,9 @@ static int trees_open(struct trees *t, struct store *s, const struct layer *laye
 		      struct error *err)
 {
 	t->fd = xcalloc(count, sizeof(*t->fd));
-	for (size_t i = count; i-- > 0;) {
-		if (layer_unpack(s, &layers[i], err) < 0)
-			return -1;
-		t->fd[t->count] = store_find(s, STORE_TREES, &layers[i].diff_id, err);
-		if (t->fd[t->count] < 0)
-			return -1;
-		t->count++;
-	}
+	if (layer_trees(s, layers, count, t->fd, err) < 0)
+		return -1;
+	t->count = count;
 	return 0;
 }
 

@@ -3,8 +3,7 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
-#include "common/job.h"
-#include "layers/unpack.h"
+#include "layers/unpacker.h"
 
 #include <string.h>
 
@@ -36,33 +35,7 @@ void container_release(struct container *c)
 
 /* --- the image's trees --------------------------------------------------------------------- */
 
-struct unpack {
-	struct store *store;
-	const struct layer *layer;
-};
-
-static int unpack_work(void *arg, struct buf *result, struct error *err)
-{
-	const struct unpack *u = arg;
-
-	(void)result;
-	return layer_unpack(u->store, u->layer, err);
-}
-
-/* A tree that is pinned stays while the container runs, whatever is pruned meanwhile. */
-static int open_tree(struct store *s, const struct layer *layer, struct error *err)
-{
-	struct unpack u = {s, layer};
-	bool found = false;
-
-	if (store_pin(s, STORE_TREES, &layer->diff_id, &found, err) < 0)
-		return -1;
-	if (!found && (job_run("unpacking a layer", unpack_work, &u, NULL, err) < 0 ||
-		       store_pin(s, STORE_TREES, &layer->diff_id, &found, err) < 0))
-		return -1;
-	return store_find(s, STORE_TREES, &layer->diff_id, err);
-}
-
+/* With the image pinned its trees stay while the container runs, whatever is pruned meanwhile. */
 static int open_trees(struct container *c, const char *image, struct error *err)
 {
 	const struct platform local = platform_local();
@@ -74,13 +47,9 @@ static int open_trees(struct container *c, const char *image, struct error *err)
 	c->trees = xcalloc(c->image.layer_count + 1, sizeof(*c->trees));
 	c->trees[0] = -1;
 	c->tree_count = 1;
-	for (size_t i = c->image.layer_count; i-- > 0;) {
-		int fd = open_tree(c->store, &c->image.layers[i], err);
-
-		if (fd < 0)
-			return error_add(err, "layer %zu of %s", i + 1, image);
-		c->trees[c->tree_count++] = fd;
-	}
+	if (layer_trees(c->store, c->image.layers, c->image.layer_count, c->trees + 1, err) < 0)
+		return error_add(err, "%s", image);
+	c->tree_count += c->image.layer_count;
 	return 0;
 }
 

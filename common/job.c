@@ -4,6 +4,7 @@
 #include "common/arena.h"
 #include "common/fd.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -150,6 +151,14 @@ void job_cancel(struct job *j)
 {
 	j->cancelled = true;
 	kill(j->pid, SIGKILL);
+}
+
+unsigned job_slots(void)
+{
+	cpu_set_t set;
+	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return count > 0 ? (unsigned)count : 1;
 }
 
 int job_run(const char *what, job_work *work, void *arg, struct buf *result, struct error *err)

@@ -31,6 +31,9 @@ struct job *job_start(struct loop *l, const char *what, job_work *work, void *ar
 /* Kills it; done() is still called, with ERROR_CANCELLED. */
 void job_cancel(struct job *j);
 
+/* How many jobs keep all the processors busy that this process may use; at least 1. */
+unsigned job_slots(void);
+
 /* Starts a job and waits for it alone: for callers without a loop. result may be NULL. */
 int job_run(const char *what, job_work *work, void *arg, struct buf *result, struct error *err);
 

@@ -15,7 +15,8 @@
  *	                                by programs and not part of a commit: never synced
  *	memos/<digest hex>              what saves work; see layers/memo.h
  *	logs/<time>-<random>.log        what the programs of a build wrote; prune keeps a week
- *	lock/gc  lock/refs  lock/key/<hex>
+ *	lock/gc  lock/refs
+ *	lock/key/<hex>                  of a cache key, or of a tree that is being unpacked
  *	pending/<boot id>/{blobs,cache,layers,lists,trees}/
  *	                                complete, trusted only by this boot, not yet synced
  *	stage/<boot id>-<pid>-<random>/ private to one process, which holds a flock on it

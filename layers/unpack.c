@@ -94,11 +94,23 @@ static int unpack_into(struct store *s, const struct layer *layer, int dir, stru
 	return write_meta(dir, fs, &x, err);
 }
 
+/* A lock of its own: whoever holds the key of a step may be waiting for this tree, and the diff id
+   that an image claims to have may be any digest, also such a key. */
+static int lock_tree(struct store *s, const struct digest *diff_id, struct error *err)
+{
+	char text[sizeof("tree ") + DIGEST_HEX_SIZE], hex[DIGEST_HEX_SIZE];
+	int length = snprintf(text, sizeof(text), "tree %s", digest_hex(diff_id, hex));
+	struct digest key;
+
+	digest_of(text, (size_t)length, &key);
+	return store_lock_key(s, &key, true, err);
+}
+
 int layer_unpack(struct store *s, const struct layer *layer, struct error *err)
 {
 	char name[RANDOM_NAME_SIZE], text[DIGEST_TEXT_SIZE];
 	struct error ignored = ERROR_INIT;
-	auto_fd int dir = -1;
+	auto_fd int dir = -1, lock = -1;
 	int stage;
 
 	if (store_has(s, STORE_TREES, &layer->diff_id))
@@ -106,6 +118,11 @@ int layer_unpack(struct store *s, const struct layer *layer, struct error *err)
 	stage = store_stage(s, err);
 	if (stage < 0)
 		return -1;
+	lock = lock_tree(s, &layer->diff_id, err);
+	if (lock < 0)
+		return -1;
+	if (store_has(s, STORE_TREES, &layer->diff_id))
+		return 0;
 	random_name(name);
 	dir = mkdir_child(stage, name, 0700, err);
 	if (dir < 0)

@@ -23,7 +23,8 @@ enum {
    digest and the stream's diff id while it goes. Blocks; run it in a job. A directory that the
    layer needs but has no entry for becomes 0755, 0:0, mtime 0; the tree's meta record counts those
    as "implied". A layer that hides everything below it (an opaque root) is ERROR_FORMAT. In a user
-   namespace devices are left out, as nobody can make them there. */
+   namespace devices are left out, as nobody can make them there. Waits while another process
+   unpacks the same layer. unpacker.h does many side by side. */
 int layer_unpack(struct store *s, const struct layer *layer, struct error *err);
 
 /* The image root that a directory is extracted into. */
