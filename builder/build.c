@@ -71,7 +71,7 @@ static void release(struct build *b)
 		redactor_free(e->redactor);
 		free(e->graft);
 		cleanup_fd(&e->upper);
-		cleanup_fd(&e->lock);
+		store_unlock_key(e->lock);
 		record_release(&e->inputs);
 		buf_release(&e->list);
 		free(e->fetched);

@@ -63,11 +63,17 @@ static void failure_text(const struct execution *e, const struct error *err, str
 	dockerfile_render_excerpt(e->step->file, e->step->insn->at, out);
 }
 
+static void unlock_key(struct execution *e)
+{
+	store_unlock_key(e->lock);
+	e->lock = -1;
+}
+
 void step_fail(struct execution *e, const struct error *err)
 {
 	struct error failed = *err;
 
-	cleanup_fd(&e->lock);
+	unlock_key(e);
 	set_state(e, STEP_DONE);
 	/* What a step was told stands in the Dockerfile, not on the command line. */
 	if (failed.code == ERROR_USAGE)
@@ -120,7 +126,7 @@ void step_packed(struct execution *e)
 {
 	struct error err = ERROR_INIT;
 
-	cleanup_fd(&e->lock);
+	unlock_key(e);
 	set_state(e, STEP_DONE);
 	e->have_outcome = true;
 	if (!e->cached)

@@ -58,6 +58,14 @@ int store_lock_key(struct store *s, const struct digest *key, bool wait, struct 
 	return store_lock(s, name, wait ? LOCK_EX : LOCK_EX | LOCK_NB, err);
 }
 
+void store_unlock_key(int lock)
+{
+	if (lock < 0)
+		return;
+	flock_retry(lock, LOCK_UN);
+	close(lock);
+}
+
 static void owner_name(const struct store *s, char out[OWNER_NAME_SIZE])
 {
 	char random[RANDOM_NAME_SIZE];

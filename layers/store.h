@@ -138,9 +138,12 @@ int store_pin(struct store *s, enum store_area area, const struct digest *id, bo
 	      struct error *err);
 
 /* Exclusive lock on a cache key, so that two builds do an identical step once. Returns a
-   descriptor that holds the lock until it is closed; with wait false ERROR_EXISTS if somebody else
-   has it. */
+   descriptor that holds the lock until store_unlock_key(), or until it is closed everywhere; with
+   wait false ERROR_EXISTS if somebody else has it. */
 int store_lock_key(struct store *s, const struct digest *key, bool wait, struct error *err);
+/* Gives the lock back, also if forked jobs still hold the descriptor: one of them may wait for a
+   process that waits for this lock. -1 is fine. */
+void store_unlock_key(int lock);
 
 /* --- cache mounts --------------------------------------------------------------------------- */
 

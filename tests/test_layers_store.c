@@ -372,6 +372,37 @@ static void a_key_lock_excludes_and_ends_with_its_holder(void **state)
 	close(fd);
 }
 
+static void a_job_that_inherits_a_key_lock_does_not_keep_it(void **state)
+{
+	struct box *b = *state;
+	auto_(store) struct store *s = box_open(b, 0);
+	auto_(store) struct store *other = box_open(b, 0);
+	struct error err = ERROR_INIT;
+	struct digest key;
+	int fd, status, gate[2];
+	pid_t child;
+	char c;
+
+	digest_of("key", 3, &key);
+	fd = store_lock_key(s, &key, true, &err);
+	ok(fd);
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		close(gate[1]);
+		_exit(read(gate[0], &c, 1) != 0); /* until the parent lets it go */
+	}
+	store_unlock_key(fd);
+	fd = store_lock_key(other, &key, false, &err);
+	ok(fd);
+	store_unlock_key(fd);
+	store_unlock_key(-1);
+	close(gate[0]);
+	close(gate[1]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 
 int main(void)
@@ -389,6 +420,7 @@ int main(void)
 		TEST(jobs_share_stage_and_lease),
 		TEST(dead_owners_are_collected),
 		TEST(a_key_lock_excludes_and_ends_with_its_holder),
+		TEST(a_job_that_inherits_a_key_lock_does_not_keep_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
