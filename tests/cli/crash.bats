@@ -33,16 +33,6 @@ fresh_store() {
 	cp -a "$T/pristine" "$VARVE_ROOT"
 }
 
-# Waits until every process of this test is dead; the kernel does that by itself.
-all_dead() {
-	for _ in $(seq 200); do
-		[ -n "$(leftovers | grep ^process)" ] || return 0
-		sleep 0.01
-	done
-	leftovers
-	return 1
-}
-
 # Microseconds that one undisturbed build takes.
 build_time() {
 	local start=${EPOCHREALTIME/./}

@@ -74,6 +74,16 @@ leftovers() {
 	return 0
 }
 
+# Waits until every process of this test is dead; the kernel does that by itself.
+all_dead() {
+	for _ in $(seq 200); do
+		[ -n "$(leftovers | grep ^process)" ] || return 0
+		sleep 0.01
+	done
+	leftovers
+	return 1
+}
+
 # True unless it is a zombie or gone.
 alive() {
 	local state
