@@ -13,6 +13,9 @@
 
 enum { OPEN_RETRIES = 1000, COPY_CHUNK = 64 * 1024, COPY_SMALL = COPY_CHUNK };
 
+/* As much as a disk takes well at once. */
+enum { WRITEBACK_BYTES = 8 * 1024 * 1024 };
+
 int openat_policy(int root, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
@@ -264,6 +267,16 @@ int write_all(int fd, const void *data, size_t length, struct error *err)
 		length -= (size_t)n;
 	}
 	return 0;
+}
+
+void begin_writeback(int fd, uint64_t size, uint64_t *begun)
+{
+	uint64_t more = (size - *begun) / WRITEBACK_BYTES * WRITEBACK_BYTES;
+
+	if (more == 0)
+		return;
+	sync_file_range(fd, (off_t)*begun, (off_t)more, SYNC_FILE_RANGE_WRITE);
+	*begun += more;
 }
 
 static int copy_by_hand(int from, int to, uint64_t size, struct error *err)

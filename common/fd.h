@@ -53,6 +53,11 @@ int read_file(int dir, const char *name, size_t limit, struct buf *out, struct e
 
 int write_all(int fd, const void *data, size_t length, struct error *err);
 
+/* Of a large file that is being written from its start and will be synced: has the kernel begin to
+   put it on the disk meanwhile, so that the sync finds little left to wait for. size is how much is
+   written; *begun, 0 at first, remembers how much of it was asked for. A hint: it cannot fail. */
+void begin_writeback(int fd, uint64_t size, uint64_t *begun);
+
 /* Copies size bytes, or to the end if size is UINT64_MAX, by the cheapest way the two files allow
    (reflink, copy_file_range, then read and write). Returns -1 if input ends early. */
 int copy_bytes(int from, int to, uint64_t size, struct error *err);

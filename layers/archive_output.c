@@ -8,15 +8,20 @@
 
 static int to_fd(void *user, const void *data, size_t length, struct error *err)
 {
-	if (write_all(*(const int *)user, data, length, err) < 0)
+	struct tar_output *o = user;
+
+	if (write_all(o->fd, data, length, err) < 0)
 		return error_add(err, "writing the archive");
+	o->written += length;
+	begin_writeback(o->fd, o->written, &o->begun);
 	return 0;
 }
 
 void output_begin(struct tar_output *o, int fd)
 {
 	o->fd = fd;
-	o->writer = tar_writer_new(to_fd, &o->fd);
+	o->written = o->begun = 0;
+	o->writer = tar_writer_new(to_fd, o);
 }
 
 void output_release(struct tar_output *o)

@@ -89,6 +89,7 @@ int load_docker(struct store *s, const struct contents *c, struct loaded *out, s
 struct tar_output {
 	struct tar_writer *writer;
 	int fd;
+	uint64_t written, begun; /* see begin_writeback() */
 };
 
 void output_begin(struct tar_output *o, int fd);

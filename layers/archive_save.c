@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { PIECE = 128 * 1024, PATH_SIZE = sizeof("blobs/sha256/") + DIGEST_HEX_SIZE };
+enum { PIECE = 256 * 1024, PATH_SIZE = sizeof("blobs/sha256/") + DIGEST_HEX_SIZE };
 
 /* --- documents ----------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "common/fd.h"
+#include "layers/store_private.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -18,7 +19,7 @@ struct blob_writer {
 	int stage; /* borrowed */
 	int fd;
 	char name[RANDOM_NAME_SIZE];
-	uint64_t size;
+	uint64_t size, begun; /* of those the kernel was asked to write begun to the disk */
 	size_t used;
 	char buffer[WRITE_BUFFER];
 };
@@ -61,6 +62,7 @@ struct blob_writer *blob_begin(struct store *s, struct error *err)
 	w->fd = fd;
 	memcpy(w->name, name, sizeof(name));
 	w->size = 0;
+	w->begun = 0;
 	w->used = 0;
 	return w;
 }
@@ -71,6 +73,8 @@ static int put(struct blob_writer *w, const void *data, size_t length, struct er
 	w->size += length;
 	if (write_all(w->fd, data, length, err) < 0)
 		return error_add(err, "writing a blob");
+	if ((w->store->flags & STORE_FAST) == 0)
+		begin_writeback(w->fd, w->size, &w->begun);
 	return 0;
 }
 

@@ -67,6 +67,8 @@ static int add(struct tar_writer *w, const void *data, size_t length, struct err
 	const char *at = data;
 
 	w->size += length;
+	if (length >= BUFFER)
+		return flush(w, err) < 0 ? -1 : w->sink(w->user, data, length, err);
 	while (length > 0) {
 		size_t n = BUFFER - w->used < length ? BUFFER - w->used : length;
 
