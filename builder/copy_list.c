@@ -4,6 +4,7 @@
 #include "builder/copy.h"
 
 #include "builder/copier.h"
+#include "builder/hashers.h"
 #include "builder/stat_cache.h"
 #include "common/fd.h"
 #include "layers/digest.h"
@@ -13,12 +14,13 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-enum { READ_CHUNK = 256 * 1024 };
+enum { MAX_ATTRIBUTE = 64 * 1024 };
 
 struct lister {
 	const struct copy_options *o;
 	struct buf *out;
-	char *chunk;
+	struct hashers *hashers;
+	char *attribute;    /* room for the value of one */
 	const char *source; /* the matched path that is being walked */
 };
 
@@ -49,29 +51,6 @@ static void add_number(struct buf *out, uint64_t value, unsigned base, int width
 	buf_add(out, digits + at, sizeof(digits) - at);
 }
 
-static int hash_file(struct lister *l, int fd, struct stat *st, struct digest *out,
-		     struct error *err)
-{
-	auto_(hasher) struct hasher *h = hasher_new();
-
-	if (fstat(fd, st) < 0)
-		return error_sys(err, "reading");
-
-	for (;;) {
-		ssize_t n = read(fd, l->chunk, READ_CHUNK);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_sys(err, "reading");
-		if (n == 0)
-			break;
-		hasher_add(h, l->chunk, (size_t)n);
-	}
-	hasher_finish(h, out);
-	return 0;
-}
-
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -79,7 +58,7 @@ static int by_text(const void *a, const void *b)
 
 static int list_attribute(struct lister *l, int fd, const char *name, struct error *err)
 {
-	ssize_t n = fgetxattr(fd, name, l->chunk, READ_CHUNK);
+	ssize_t n = fgetxattr(fd, name, l->attribute, MAX_ATTRIBUTE);
 
 	if (n < 0)
 		return error_sys(err, "reading attribute %s", name);
@@ -87,7 +66,7 @@ static int list_attribute(struct lister *l, int fd, const char *name, struct err
 	add_quoted(l->out, name);
 	buf_add_char(l->out, '=');
 	for (ssize_t i = 0; i < n; i++)
-		buf_printf(l->out, "%02x", (unsigned char)l->chunk[i]);
+		buf_printf(l->out, "%02x", (unsigned char)l->attribute[i]);
 	return 0;
 }
 
@@ -120,19 +99,6 @@ static int list_attributes(struct lister *l, int fd, struct error *err)
 	return 0;
 }
 
-/* Only what has no attributes is remembered. */
-static int list_and_remember(struct lister *l, int fd, const struct stat *st,
-			     const struct digest *d, struct error *err)
-{
-	size_t length = l->out->length;
-
-	if (list_attributes(l, fd, err) < 0)
-		return -1;
-	if (l->o->stats != NULL && l->out->length == length)
-		stat_cache_put(l->o->stats, st, d);
-	return 0;
-}
-
 static void add_content(struct lister *l, const struct stat *st, const struct digest *d)
 {
 	char text[DIGEST_TEXT_SIZE];
@@ -142,22 +108,48 @@ static void add_content(struct lister *l, const struct stat *st, const struct di
 	buf_add(l->out, digest_text(d, text), DIGEST_TEXT_SIZE - 1);
 }
 
+/* Only what has no attributes is remembered. */
+static int list_and_remember(struct lister *l, int fd, bool *remember, struct error *err)
+{
+	size_t length = l->out->length;
+
+	if (list_attributes(l, fd, err) < 0)
+		return -1;
+	*remember = l->o->stats != NULL && l->out->length == length;
+	return 0;
+}
+
+/* The digest takes the place that was kept for it. */
+static void digest_known(void *user, const struct hashed *file)
+{
+	struct lister *l = user;
+	char text[DIGEST_TEXT_SIZE];
+
+	digest_text(&file->digest, text);
+	memcpy(l->out->data + file->at, text, DIGEST_TEXT_SIZE - 1);
+	if (file->remember)
+		stat_cache_put(l->o->stats, &file->st, &file->digest);
+}
+
 static int list_file(struct lister *l, const struct walk_entry *e, struct error *err)
 {
+	struct hashed file = {.fd = -1};
 	auto_fd int fd = -1;
-	struct digest d;
-	struct stat st;
 
-	if (l->o->stats != NULL && stat_cache_get(l->o->stats, &e->st, &d)) {
-		add_content(l, &e->st, &d);
+	if (l->o->stats != NULL && stat_cache_get(l->o->stats, &e->st, &file.digest)) {
+		add_content(l, &e->st, &file.digest);
 		return 0;
 	}
 	fd = open_child(e->dir, e->name, O_RDONLY | O_NONBLOCK, 0, err);
 	/* Of the file that is read: it may have been replaced since the walk saw it. */
-	if (fd < 0 || hash_file(l, fd, &st, &d, err) < 0)
+	if (fd < 0 || (fstat(fd, &file.st) < 0 && error_sys(err, "reading") < 0))
 		return error_add(err, "%s", e->path);
-	add_content(l, &st, &d);
-	return list_and_remember(l, fd, &st, &d, err);
+	add_content(l, &file.st, &file.digest);
+	file.at = l->out->length - (DIGEST_TEXT_SIZE - 1);
+	if (list_and_remember(l, fd, &file.remember, err) < 0)
+		return error_add(err, "%s", e->path);
+	file.fd = steal_fd(&fd);
+	return hashers_add(l->hashers, &file, e->path, err);
 }
 
 static int list_directory(struct lister *l, const struct walk_entry *e, struct error *err)
@@ -165,13 +157,18 @@ static int list_directory(struct lister *l, const struct walk_entry *e, struct e
 	const struct digest nothing = {.sha256 = {0}};
 	struct digest d;
 	auto_fd int fd = -1;
+	bool remember;
 
 	if (l->o->stats != NULL && stat_cache_get(l->o->stats, &e->st, &d))
 		return 0;
 	fd = open_child(e->dir, e->name, O_RDONLY | O_DIRECTORY, 0, err);
 	if (fd < 0)
 		return error_add(err, "%s", e->path);
-	return list_and_remember(l, fd, &e->st, &nothing, err);
+	if (list_and_remember(l, fd, &remember, err) < 0)
+		return -1;
+	if (remember)
+		stat_cache_put(l->o->stats, &e->st, &nothing);
+	return 0;
 }
 
 static int list_content(struct lister *l, const struct walk_entry *e, struct error *err)
@@ -283,13 +280,17 @@ int copy_list(const struct copy_options *o, struct buf *out, struct error *err)
 	int status = copy_excludes(o->spec, &exclude, err);
 
 	tree.exclude = exclude;
-	l.chunk = xmalloc(READ_CHUNK);
+	l.hashers = hashers_new(digest_known, &l);
+	l.attribute = xmalloc(MAX_ATTRIBUTE);
 	for (size_t i = 0; status == 0 && i < o->spec->source_count; i++) {
 		if (o->spec->sources[i].kind == SOURCE_PATH)
 			status = list_source(&l, &tree, &o->spec->sources[i], err);
 		else
 			list_remote(&l, &o->spec->sources[i], &o->fetched[i]);
 	}
-	free(l.chunk);
+	if (status == 0)
+		status = hashers_wait(l.hashers, err);
+	hashers_free(l.hashers);
+	free(l.attribute);
 	return status;
 }

@@ -45,18 +45,49 @@ static bool parent_id(const struct forecast *f, const struct step *s, struct dig
 	return true;
 }
 
+struct listing_work {
+	const struct plan *plan;
+	const struct step *step;
+};
+
+static int list_files(void *arg, struct buf *result, struct error *err)
+{
+	const struct listing_work *w = arg;
+	auto_(stat_cache) struct stat_cache *stats =
+		stat_cache_open(w->plan->options->store, w->step);
+	auto_(buf) struct buf list = BUF_INIT;
+	struct step_found found = {.stats = stats};
+	struct digest digest;
+
+	if (step_list(w->plan, w->step, &list, &found, err) < 0)
+		return error_add(err, "%s: %s", w->step->place, insn_name(w->step->insn->kind));
+	digest_of(list.data, list.length, &digest);
+	buf_add(result, &digest, sizeof(digest));
+	return 0;
+}
+
+/* In a job, for it uses threads. */
+static int digest_of_list(const struct plan *p, const struct step *s, struct digest *out,
+			  struct error *err)
+{
+	struct listing_work w = {.plan = p, .step = s};
+	auto_(buf) struct buf result = BUF_INIT;
+
+	if (job_run(s->place, list_files, &w, &result, err) < 0)
+		return -1;
+	memcpy(out, result.data, sizeof(*out));
+	return 0;
+}
+
 static int predict(struct plan *p, struct forecast *f, const struct step *s, struct error *err)
 {
 	const struct build_options *o = p->options;
 	auto_(record) struct record inputs = RECORD_INIT;
 	auto_(outcome) struct outcome outcome = {.created = 0};
-	auto_(buf) struct buf list = BUF_INIT;
 	auto_free struct digest *from = NULL;
 	const struct source_root *root;
-	struct step_found found = {.fetched = NULL};
 	struct digest parent, list_digest, key;
 	size_t from_count = 0;
-	auto_(stat_cache) struct stat_cache *stats = NULL;
 	bool listed = step_has_list(s);
 	bool known = parent_id(f, s, &parent);
 	struct error missing = ERROR_INIT;
@@ -75,10 +106,8 @@ static int predict(struct plan *p, struct forecast *f, const struct step *s, str
 		/* A plan asks nobody: what a server has now is not known. */
 		if (step_is_remote(s))
 			return 0;
-		found.stats = stats = stat_cache_open(o->store, s);
-		if (step_list(p, s, &list, &found, err) < 0)
-			return error_add(err, "%s: %s", s->place, insn_name(s->insn->kind));
-		digest_of(list.data, list.length, &list_digest);
+		if (digest_of_list(p, s, &list_digest, err) < 0)
+			return -1;
 	}
 	if (!known)
 		return 0;

@@ -178,3 +178,11 @@ int job_run(const char *what, job_work *work, void *arg, struct buf *result, str
 	*err = outcome;
 	return -1;
 }
+
+int job_threads(int max)
+{
+	cpu_set_t set;
+	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return count > max ? max : count;
+}

@@ -37,4 +37,8 @@ unsigned job_slots(void);
 /* Starts a job and waits for it alone: for callers without a loop. result may be NULL. */
 int job_run(const char *what, job_work *work, void *arg, struct buf *result, struct error *err);
 
+/* How many threads a job may well use for work that takes nothing but processor time: one for each
+   processor it may run on, at most max. */
+int job_threads(int max);
+
 #endif

@@ -11,10 +11,10 @@
 #include "layers/codec.h"
 
 #include "common/arena.h"
+#include "common/job.h"
 
 #include <libdeflate.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 
 enum {
@@ -45,14 +45,6 @@ struct encoder {
 	bool filling;          /* the last of them is still the caller's */
 	bool any;              /* a member was written: an empty file needs one too */
 };
-
-static int cores(void)
-{
-	cpu_set_t set;
-	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-
-	return count > MAX_WORKERS ? MAX_WORKERS : count;
-}
 
 static void compress_slot(struct libdeflate_compressor *c, struct slot *s)
 {
@@ -107,7 +99,7 @@ static void *work(void *arg)
 
 static void start_threads(struct encoder *e)
 {
-	int wanted = cores();
+	int wanted = job_threads(MAX_WORKERS);
 
 	while (e->threads < wanted) {
 		struct worker *w = xmalloc(sizeof(*w));

@@ -13,8 +13,8 @@
 #include "layers/codec.h"
 
 #include "common/arena.h"
+#include "common/job.h"
 
-#include <sched.h>
 #include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -47,14 +47,6 @@ static int zstd_fail(size_t code, const char *doing, struct error *err)
 	if (kind == ZSTD_error_memory_allocation)
 		return error_set(err, ERROR_IO, "%s: out of memory", doing);
 	return error_set(err, ERROR_FORMAT, "%s: zstd: %s", doing, ZSTD_getErrorName(code));
-}
-
-static int workers(void)
-{
-	cpu_set_t set;
-	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-
-	return count > MAX_WORKERS ? MAX_WORKERS : count;
 }
 
 static int set_parameter(ZSTD_CCtx *context, ZSTD_cParameter parameter, int value,
@@ -124,7 +116,8 @@ static int zstd_encode(void *encoder, const void *data, size_t length,
 		return 0;
 	}
 	if (!e->streaming) {
-		if (set_parameter(e->context, ZSTD_c_nbWorkers, workers(), err) < 0 ||
+		if (set_parameter(e->context, ZSTD_c_nbWorkers, job_threads(MAX_WORKERS), err) <
+			    0 ||
 		    set_parameter(e->context, ZSTD_c_jobSize, JOB_BYTES, err) < 0)
 			return error_hint(err, "varve needs a libzstd built with threads");
 		e->streaming = true;
