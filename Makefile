@@ -127,7 +127,7 @@ check torture demo bench lint:
 # --- tests ------------------------------------------------------------------------------------
 # Every test program speaks TAP; prove runs them all and counts.
 units     := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
-scripts   := tests/layering.sh tests/manual.sh tests/differences.sh tests/errors.sh tests/differ.sh \
+scripts   := tests/layering.sh tests/manual.sh tests/differences.sh tests/errors.sh tests/differ.sh tests/jobs.sh \
              $(sort $(wildcard tests/cli/*.bats)) \
              $(sort $(wildcard tests/data/cases/*/group))
 PROVE     ?= prove
@@ -150,6 +150,7 @@ check-now: all $(units) $(fuzz_checks) $(O)/foreign/busybox-arm64 $(O)/tests/ter
 torture-now:
 	+@TRIALS=$${TRIALS:-10000} $(MAKE) --no-print-directory TESTLIMIT=7200 check-now
 	@$(test_env) bash tests/differ.sh --all
+	@$(test_env) bash tests/jobs.sh --all
 	+@$(if $(fuzz_checks),$(MAKE) --no-print-directory fuzz-long)
 
 # --- lint -------------------------------------------------------------------------------------

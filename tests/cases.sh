@@ -5,6 +5,7 @@
 #
 #	tests/cases.sh GROUP[/CASE]...            TAP, one line for each case
 #	tests/cases.sh --update GROUP[/CASE]...   writes what came out; read it before you commit it
+#	JOBS=N tests/cases.sh GROUP[/CASE]...     with --jobs=N; see tests/jobs.sh
 #	tests/cases.sh --errors                   prints every refused case with what the user sees
 #
 # A case is a folder with
@@ -105,7 +106,7 @@ build() {
 	[ ! -f "$from/env" ] || mapfile -t environment <"$from/env"
 	# A step that did what one of another case did, but for times, must not be taken for it.
 	env "${environment[@]}" timeout -k 5 "${CASE_LIMIT:-60}" "$VARVE" build "${file[@]}" -t t \
-		--compression none --no-cutoff --metadata-file metadata "$@" "${args[@]}" \
+		--compression none --no-cutoff ${JOBS:+"--jobs=$JOBS"} --metadata-file metadata "$@" "${args[@]}" \
 		"$context" >out 2>err <"$input"
 	STATUS=$?
 	# The name of a log holds the time.
@@ -274,7 +275,7 @@ main() {
 	--errors) print_errors; exit ;;
 	--update) UPDATE=1; shift ;;
 	esac
-	[ $# -gt 0 ] || { sed -n '/^#\t/s/^#//p' "$0" | head -n 3 >&2; exit 2; }
+	[ $# -gt 0 ] || { sed -n '/^#\t/s/^#//p' "$0" | head -n 4 >&2; exit 2; }
 	command -v perl >/dev/null || { echo "1..0 # SKIP perl is not installed"; exit 0; }
 	mapfile -t names < <(select_cases "$@")
 	[ ${#names[@]} -gt 0 ] || { echo "no such case: $*" >&2; exit 2; }

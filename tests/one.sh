@@ -13,7 +13,7 @@ mkdir -p "${log%/*}"
 case $1 in
 */cases/*/group) set -- bash tests/cases.sh "${name#cases-}" ;;
 *.bats) set -- bats --tap "$@" ;;
-*/differ.sh) set -- bash "$@" ;;
+*/differ.sh | */jobs.sh) set -- bash "$@" ;;
 *.sh) set -- sh "$@" ;;
 esac
 timeout --foreground -k 10 "${TESTLIMIT:-900}" "$@" >"$log" 2>"$log.err"

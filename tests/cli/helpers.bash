@@ -3,7 +3,8 @@
 # What every end-to-end test needs.
 #
 # setup() gives each test its own store, context directory and copy of the program; teardown()
-# checks that nothing is left of it: no process, mount or staging directory, and a clean fsck.
+# checks that nothing is left of it: no process, mount or staging directory, and a clean fsck. With
+# $JOBS set every build that does not say so itself has --jobs=$JOBS (see tests/jobs.sh).
 #
 #	load helpers
 #	@test "..." {
@@ -35,9 +36,22 @@ varve_setup() {
 	# A name of its own, so that every process of this test can be found by /proc/PID/exe.
 	PROGRAM=$T/varve
 	ln "$VARVE" "$PROGRAM" 2>/dev/null || cp "$VARVE" "$PROGRAM"
+	[ -z "${JOBS-}" ] || with_jobs
 	export VARVE_ROOT=$T/store
 	unset SOURCE_DATE_EPOCH
 	mkdir -p "$CTX"
+}
+
+# A script takes the place of the program, which gets another name that leftovers() looks for.
+with_jobs() {
+	mv "$PROGRAM" "$PROGRAM.real"
+	cat >"$PROGRAM" <<-X
+	#!/bin/sh
+	[ "\$1" = build ] || exec '$PROGRAM.real' "\$@"
+	shift
+	exec '$PROGRAM.real' build '--jobs=$JOBS' "\$@"
+	X
+	chmod 755 "$PROGRAM"
 }
 
 varve_teardown() {
