@@ -52,6 +52,7 @@ scale_files() {
 		mkdir "$work/f"
 		"$tools/generate" files "$work/f/d" "$n" 1024 mixed
 		printf 'FROM busybox\nCOPY d /d\n' >"$work/f/Dockerfile"
+		settle
 		"${varve_build[@]}" "$work/f" >"$work/log" 2>&1
 		varve_contends varve --no-cache "$work/f"
 		varve_contends cached "$work/f"

@@ -46,11 +46,18 @@ work_memory() {
 }
 
 # --- a context of many small files ------------------------------------------------------------
+# Of files that changed within the last three seconds no digest is remembered, since they could change
+# once more without their times showing it. Files of a real context were there before its builds.
+settle() {
+	sleep 4
+}
+
 files_context() {
 	[ ! -e "$work/files" ] || return 0
 	mkdir "$work/files"
 	"$tools/generate" files "$work/files/d" "$(scaled 20000)" 4096 mixed
 	printf 'FROM busybox\nCOPY d /d\n' >"$work/files/Dockerfile"
+	settle
 }
 
 work_context() {
