@@ -19,7 +19,6 @@ static void init(struct build *b, struct plan *p)
 		.plan = p,
 		.options = p->options,
 		.store = p->options->store,
-		.facts = {.stub = STUB_INIT},
 		.netns = -1,
 		.etc = {-1, -1, -1},
 		.jobs = p->options->jobs > 0 ? p->options->jobs : cores,
@@ -66,6 +65,8 @@ static void release(struct build *b)
 		struct execution *e = &b->steps[i];
 
 		sandbox_free(e->box);
+		sandbox_free(e->spare);
+		facts_free(e->facts);
 		step_mounts_release(e);
 		cleanup_fd(&e->output);
 		redactor_free(e->redactor);
@@ -81,10 +82,8 @@ static void release(struct build *b)
 	free(b->order);
 	unpacker_free(b->unpacker);
 	cleanup_fd(&b->netns);
-	stub_release(&b->facts.stub);
-	user_release(&b->facts.user);
 	cleanup_fd(&b->log);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < ETC_FILES; i++)
 		cleanup_fd(&b->etc[i]);
 	loop_free(b->loop);
 }

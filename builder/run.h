@@ -10,17 +10,16 @@
 #define BUILDER_RUN_H
 
 #include "builder/cache.h"
+#include "builder/facts.h"
 #include "builder/key.h"
 #include "builder/plan.h"
-#include "builder/stub.h"
-#include "builder/user.h"
 #include "common/fd.h"
 #include "common/job.h"
 #include "common/loop.h"
 #include "layers/unpacker.h"
 #include "runtime/sandbox.h"
 
-enum { TAIL_BYTES = 8 * 1024 };
+enum { TAIL_BYTES = 8 * 1024, ETC_FILES = 3 };
 
 enum step_state {
 	STEP_WAITING,   /* for the steps it depends on, and for its list of files */
@@ -61,20 +60,13 @@ struct execution {
 	char name[RANDOM_NAME_SIZE]; /* of its directory in the stage */
 	int upper;                   /* its fs directory; valid until the build ends */
 	int lock;
+	struct root_facts *facts; /* of a RUN that has started; the next one may take them */
+	struct sandbox *spare;    /* made while the step before runs; has yet to get its root */
 	struct sandbox *box;
 	struct job *job;
 	int output; /* read end of the program's output */
 	char tail[TAIL_BYTES];
 	size_t tail_length;
-};
-
-/* What was found out about the root of a RUN. It holds for the next step too if the step between
-   wrote nothing at the places it was read from. */
-struct root_facts {
-	const struct step *step; /* the last one it held for; NULL: nothing is known */
-	struct stub stub;
-	const char *user_text; /* the USER that `user` is; NULL: resolve it again */
-	struct user user;
 };
 
 struct build {
@@ -84,11 +76,10 @@ struct build {
 	struct loop *loop;
 	struct execution *steps;   /* steps[number - 1] */
 	struct unpacker *unpacker; /* the trees of stored layers that serve as lowers */
-	struct root_facts facts;
 	struct sandbox **leaving; /* finished, being torn down */
 	size_t leaving_count;
 	int netns;                /* of steps without a network, made for the first of them; -1 */
-	int etc[3];               /* hosts, hostname, resolv.conf as the sandbox sees them */
+	int etc[ETC_FILES];       /* as the sandbox sees them */
 	struct execution **order; /* the same, by what waits for them; order.c */
 	unsigned steps_at_once;   /* that run, which mostly wait for something */
 	unsigned jobs;            /* of each kind of work that keeps a processor busy */
@@ -159,6 +150,15 @@ int start_list(struct execution *e, struct error *err);
 int start_transcode(struct execution *e, struct error *err);
 /* Makes the directories of the writable layer. */
 int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err);
+
+/* A step that will not run after all needs no sandbox. */
+void spare_drop(struct execution *e);
+
+/* --- etc.c --------------------------------------------------------------------------------- */
+/* Makes hosts, hostname and resolv.conf, once. */
+int etc_make(struct build *b, struct error *err);
+extern const char *const etc_paths[ETC_FILES];
+const char *etc_hostname(const struct build *b);
 
 /* --- volume.c ------------------------------------------------------------------------------ */
 struct volume_watch;

@@ -127,6 +127,7 @@ void step_packed(struct execution *e)
 	struct error err = ERROR_INIT;
 
 	unlock_key(e);
+	spare_drop(e);
 	set_state(e, STEP_DONE);
 	e->have_outcome = true;
 	if (!e->cached)
@@ -403,7 +404,6 @@ static int begin(struct execution *e, struct error *err)
 static int advance(struct execution *e, struct error *err)
 {
 	struct build *b = e->build;
-	int status;
 
 	if (e->state == STEP_WAITING && step_has_list(e->step) && e->list_state == LIST_NONE &&
 	    b->listing < b->jobs)
@@ -414,13 +414,22 @@ static int advance(struct execution *e, struct error *err)
 		return start_work(e, err);
 	if (e->state == STEP_SEALED && e->same)
 		return take_recorded(e, err);
-	if (e->state == STEP_SEALED && b->packing < b->jobs) {
-		status = start_pack(e, err);
+	return 0;
+}
+
+/* After everything else: the next steps do not wait for it. */
+static void pack_sealed(struct build *b)
+{
+	for (size_t i = 0; i < b->plan->step_count && b->packing < b->jobs; i++) {
+		struct execution *e = b->order[i];
+		struct error err = ERROR_INIT;
+		int status = e->state == STEP_SEALED && !e->same ? start_pack(e, &err) : 0;
+
+		if (status < 0)
+			step_fail(e, &err);
 		if (status > 0)
 			e->state = STEP_PACKING;
-		return status;
 	}
-	return 0;
 }
 
 void schedule(struct build *b)
@@ -442,4 +451,5 @@ void schedule(struct build *b)
 			again = again || status > 0;
 		}
 	} while (again);
+	pack_sealed(b);
 }

@@ -235,7 +235,7 @@ static int check_written(const struct plan *plan, struct error *err)
 {
 	auto_fd int root = -1;
 
-	if (plan->spec->root.upper < 0 || !plan->spec->root.volatile_upper)
+	if (!plan->spec->root.volatile_upper)
 		return 0;
 	root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0 || syncfs(root) < 0)

@@ -190,32 +190,43 @@ static int open_lifeline(struct draft *draft, struct sandbox *box, struct error 
 	return 0;
 }
 
-struct sandbox *sandbox_start(const struct sandbox_spec *spec, struct error *err)
+struct sandbox *sandbox_prepare(const struct sandbox_spec *spec, struct error *err)
 {
 	auto_(draft) struct draft draft = {
 		.plan = {.lifeline = -1},
 		.arena = ARENA_INIT,
 	};
 	auto_(sandbox) struct sandbox *box = xcalloc(1, sizeof(*box));
-	auto_fd int root = -1;
 
 	assert(spec->argv[0] != NULL && spec->cwd != NULL);
 	*box = (struct sandbox){.init = -1, .lifeline = -1};
 	copy_spec(&draft, spec);
 	draft.plan.oom_protected = is_oom_protected();
-	if (take_sources(&draft, err) < 0 || open_lifeline(&draft, box, err) < 0)
+	if (take_sources(&draft, err) < 0 || open_lifeline(&draft, box, err) < 0 ||
+	    start_init(&draft, box, err) < 0)
 		return NULL;
-	if (start_init(&draft, box, err) < 0)
-		return NULL;
-	/* After the clone, because init makes /proc and /dev at the same time. */
-	root = overlay_mount(&spec->root, err);
-	if (root < 0)
-		return NULL;
+	return steal(box);
+}
+
+int sandbox_enter(struct sandbox *box, const struct overlay_spec *root, struct error *err)
+{
+	auto_fd int mount = overlay_mount(root, err);
+
+	if (mount < 0)
+		return -1;
 	/* If init failed and is gone, its report says why. */
-	if (pass_send(box->lifeline, root, "", 1) < 0 && errno != EPIPE && errno != ECONNRESET) {
-		error_sys(err, "handing the root over");
+	if (pass_send(box->lifeline, mount, "", 1) < 0 && errno != EPIPE && errno != ECONNRESET)
+		return error_sys(err, "handing the root over");
+	return 0;
+}
+
+struct sandbox *sandbox_start(const struct sandbox_spec *spec, struct error *err)
+{
+	auto_(sandbox) struct sandbox *box = sandbox_prepare(spec, err);
+
+	/* The mount comes second, because init makes /proc and /dev at the same time. */
+	if (box == NULL || sandbox_enter(box, &spec->root, err) < 0)
 		return NULL;
-	}
 	return steal(box);
 }
 

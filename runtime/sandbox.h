@@ -106,6 +106,12 @@ const struct sandbox_target *sandbox_targets(size_t *count);
 /* Everything spec points at may be freed once it returns. NULL: nothing runs. */
 struct sandbox *sandbox_start(const struct sandbox_spec *spec, struct error *err);
 
+/* The same in two steps, for a caller who knows the program before its root is there: init makes
+   everything else and waits. Of spec->root only volatile_upper counts. */
+struct sandbox *sandbox_prepare(const struct sandbox_spec *spec, struct error *err);
+/* Mounts the root and lets the program start in it; once. */
+int sandbox_enter(struct sandbox *box, const struct overlay_spec *root, struct error *err);
+
 /* Readable when sandbox_finish() will not block. */
 int sandbox_fd(const struct sandbox *box);
 
