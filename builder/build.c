@@ -35,6 +35,7 @@ static void init(struct build *b, struct plan *p)
 			.inputs = RECORD_INIT,
 			.list = BUF_INIT,
 			.upper = -1,
+			.spare = {.upper = -1, .work = -1},
 			.lock = -1,
 			.output = -1,
 		};
@@ -58,14 +59,11 @@ static void publish_trees(struct build *b)
 
 static void release(struct build *b)
 {
-	for (size_t i = 0; i < b->leaving_count; i++)
-		sandbox_free(b->leaving[i]);
-	free(b->leaving);
 	for (size_t i = 0; i < b->plan->step_count; i++) {
 		struct execution *e = &b->steps[i];
 
 		sandbox_free(e->box);
-		sandbox_free(e->spare);
+		spare_drop(e);
 		facts_free(e->facts);
 		step_mounts_release(e);
 		cleanup_fd(&e->output);
@@ -78,6 +76,9 @@ static void release(struct build *b)
 		free(e->fetched);
 		outcome_release(&e->outcome);
 	}
+	for (size_t i = 0; i < b->leaving_count; i++)
+		sandbox_free(b->leaving[i]);
+	free(b->leaving);
 	free(b->steps);
 	free(b->order);
 	unpacker_free(b->unpacker);

@@ -182,19 +182,21 @@ static int make_sandbox(struct execution *e, const struct user *user, struct err
 						   .target = etc_paths[i],
 						   .read_only = true};
 	spec.mount_count = ETC_FILES + step_mounts_fill(e, mounts + ETC_FILES);
-	e->spare = output >= 0 ? sandbox_prepare(&spec, err) : NULL;
+	e->spare.box = output >= 0 ? sandbox_prepare(&spec, err) : NULL;
 	free_list(argv);
 	free_list(env);
-	return e->spare != NULL ? 0 : -1;
+	return e->spare.box != NULL ? 0 : -1;
 }
 
 void spare_drop(struct execution *e)
 {
-	if (e->spare == NULL)
+	cleanup_fd(&e->spare.upper);
+	cleanup_fd(&e->spare.work);
+	if (e->spare.box == NULL)
 		return;
-	sandbox_kill(e->spare);
+	sandbox_kill(e->spare.box);
 	step_output_end(e);
-	leave(e->build, steal(e->spare));
+	leave(e->build, steal(e->spare.box));
 }
 
 /* One for all steps of the build, so that its cost is paid once. */
@@ -222,6 +224,8 @@ static void make_next(const struct execution *e)
 		return;
 	if (make_sandbox(next, &e->facts->user, &ignored) < 0)
 		step_output_end(next);
+	else if (make_spare_upper(next, &ignored) < 0)
+		spare_drop(next);
 }
 
 /* The stub layer goes on top of the others. */
@@ -247,7 +251,7 @@ static int enter(struct execution *e, const struct lowers *below, int work, stru
 	add_stub(&e->facts->stub, below, &lowers);
 	root.lower = lowers.fd;
 	root.count = lowers.count;
-	e->box = steal(e->spare);
+	e->box = steal(e->spare.box);
 	if (sandbox_enter(e->box, &root, err) == 0)
 		return 0;
 	sandbox_free(steal(e->box));
@@ -267,7 +271,7 @@ int start_run(struct execution *e, const struct lowers *below, struct error *err
 		return -1;
 	if (!same_user)
 		spare_drop(e);
-	if ((e->spare == NULL && make_sandbox(e, &e->facts->user, err) < 0) ||
+	if ((e->spare.box == NULL && make_sandbox(e, &e->facts->user, err) < 0) ||
 	    enter(e, below, work, err) < 0 ||
 	    loop_watch(b->loop, sandbox_fd(e->box), program_ended, e, err) < 0)
 		return -1;

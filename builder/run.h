@@ -61,7 +61,11 @@ struct execution {
 	int upper;                   /* its fs directory; valid until the build ends */
 	int lock;
 	struct root_facts *facts; /* of a RUN that has started; the next one may take them */
-	struct sandbox *spare;    /* made while the step before runs; has yet to get its root */
+	struct spare {            /* made while the step before runs, and not yet in use */
+		struct sandbox *box; /* has yet to get its root */
+		char name[RANDOM_NAME_SIZE];
+		int upper, work;
+	} spare;
 	struct sandbox *box;
 	struct job *job;
 	int output; /* read end of the program's output */
@@ -148,10 +152,11 @@ int start_pack(struct execution *e, struct error *err);
 int start_list(struct execution *e, struct error *err);
 /* A hit whose layer is there only in another compression. */
 int start_transcode(struct execution *e, struct error *err);
-/* Makes the directories of the writable layer. */
+/* The directories of the writable layer: makes them, makes them ahead. */
 int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err);
+int make_spare_upper(struct execution *e, struct error *err);
 
-/* A step that will not run after all needs no sandbox. */
+/* Of a step that will not run, or not so. */
 void spare_drop(struct execution *e);
 
 /* --- etc.c --------------------------------------------------------------------------------- */
@@ -159,18 +164,6 @@ void spare_drop(struct execution *e);
 int etc_make(struct build *b, struct error *err);
 extern const char *const etc_paths[ETC_FILES];
 const char *etc_hostname(const struct build *b);
-
-/* --- volume.c ------------------------------------------------------------------------------ */
-struct volume_watch;
-/* Watches what a pack reports for paths below the step's volumes, found in root. */
-struct volume_watch *volume_watch_new(const struct step *s, const struct stack *root);
-void volume_watch_visit(void *user, const char *path, enum entry_change change);
-/* Moves the findings into the outcome. */
-void volume_watch_finish(struct volume_watch *w, struct outcome *o);
-/* Takes what a RUN wrote below volumes out of the upper again. */
-int volume_discard(const struct step *s, const struct stack *root, int upper, struct error *err);
-/* Warns about the writes of an outcome, or fails with --volume-writes=error. */
-int volume_report(struct execution *e, struct error *err);
 
 /* --- cutoff.c ------------------------------------------------------------------------------ */
 /* The upper is final. Seals the step, unless another one did the same before. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which step may go on, and where it goes. */
 #include "builder/run.h"
+#include "builder/volume.h"
 #include "builder/step_mounts.h"
 
 #include "builder/inputs.h"
@@ -127,7 +128,6 @@ void step_packed(struct execution *e)
 	struct error err = ERROR_INIT;
 
 	unlock_key(e);
-	spare_drop(e);
 	set_state(e, STEP_DONE);
 	e->have_outcome = true;
 	if (!e->cached)
@@ -279,6 +279,7 @@ static int look_up(struct execution *e, struct error *err)
 	outcome_release(&e->outcome);
 	e->outcome = found;
 	e->cached = true;
+	spare_drop(e);
 	step_event(e, (struct event){.kind = EVENT_STEP_CACHED,
 				     .added = found.layer.added,
 				     .modified = found.layer.modified,

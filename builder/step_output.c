@@ -98,6 +98,8 @@ void step_output_end(struct execution *e)
 {
 	auto_(buf) struct buf rest = BUF_INIT;
 
+	if (e->output < 0)
+		return;
 	while (pump_once(e))
 		continue;
 	if (e->redactor != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes below declared volumes: found, named, discarded or refused (DESIGN section 8). */
-#include "builder/run.h"
+#include "builder/volume.h"
 
 #include "common/listing.h"
 

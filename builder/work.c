@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The jobs of steps: copying, making directories, listing files, packing. */
 #include "builder/run.h"
+#include "builder/volume.h"
 
 #include "builder/copy.h"
 #include "builder/inputs.h"
@@ -28,30 +29,36 @@ static int copy_root(int upper, const struct lowers *below, struct error *err)
 	return 0;
 }
 
-int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err)
+int make_spare_upper(struct execution *e, struct error *err)
 {
+	struct spare *made = &e->spare;
 	char name[RANDOM_NAME_SIZE + 8];
 	int stage = store_stage(e->build->store, err);
-	auto_fd int upper = -1;
 
 	if (stage < 0)
 		return -1;
-	random_name(e->name);
-	snprintf(name, sizeof(name), "%s.work", e->name);
-	if (mkdirat(stage, e->name, 0755) < 0 || mkdirat(stage, name, 0700) < 0)
+	random_name(made->name);
+	snprintf(name, sizeof(name), "%s.work", made->name);
+	if (mkdirat(stage, made->name, 0755) < 0 || mkdirat(stage, name, 0700) < 0)
 		return error_sys(err, "making a layer directory");
-	*work = openat(stage, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*work < 0)
+	made->work = openat(stage, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (made->work < 0)
 		return error_sys(err, "opening a layer directory");
-	snprintf(name, sizeof(name), "%s/fs", e->name);
+	snprintf(name, sizeof(name), "%s/fs", made->name);
 	if (mkdirat(stage, name, 0755) < 0)
 		return error_sys(err, "making a layer directory");
-	upper = openat(stage, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (upper < 0)
-		return error_sys(err, "opening a layer directory");
-	if (copy_root(upper, below, err) < 0)
+	made->upper = openat(stage, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return made->upper < 0 ? error_sys(err, "opening a layer directory") : 0;
+}
+
+int make_upper(struct execution *e, const struct lowers *below, int *work, struct error *err)
+{
+	if ((e->spare.upper < 0 && make_spare_upper(e, err) < 0) ||
+	    copy_root(e->spare.upper, below, err) < 0)
 		return -1;
-	e->upper = steal_fd(&upper);
+	memcpy(e->name, e->spare.name, sizeof(e->name));
+	e->upper = steal_fd(&e->spare.upper);
+	*work = steal_fd(&e->spare.work);
 	return 0;
 }
 
