@@ -37,6 +37,11 @@ int copier_visit(void *user, const struct walk_entry *entry, bool leaving, struc
 /* The directory a file goes into, and its name there: basename, "" if it has none of its own, if
    the destination is a directory. */
 int copier_place(struct copier *c, const char *basename, const char **name, struct error *err);
+/* Makes a file there. fill() writes its content; mtime NULL leaves the time to the clock, mode is
+   for want of a --chmod. */
+typedef int copier_fill(void *user, int fd, struct error *err);
+int copier_file(struct copier *c, const char *basename, mode_t mode, const struct timespec *mtime,
+		copier_fill *fill, void *user, struct error *err);
 /* Extracts an archive into the destination. */
 int copier_extract(struct copier *c, int archive, struct error *err);
 /* Copies one matched path of a tree to the destination; `written` is for messages. */

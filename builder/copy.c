@@ -38,6 +38,26 @@ int copier_place(struct copier *c, const char *basename, const char **name, stru
 	return directory ? rootpath_mkdirs(c->target, dest, &c->parents, err) : steal_fd(&there);
 }
 
+int copier_file(struct copier *c, const char *basename, mode_t mode, const struct timespec *mtime,
+		copier_fill *fill, void *user, struct error *err)
+{
+	const char *name;
+	auto_fd int dir = copier_place(c, basename, &name, err);
+	auto_fd int fd = -1;
+	struct stat before;
+
+	if (dir < 0)
+		return -1;
+	if (fstat(dir, &before) < 0)
+		return error_sys(err, "reading the destination");
+	fd = copier_create(dir, name, err);
+	if (fd < 0 || fill(user, fd, err) < 0 || copier_own(c, fd, mode, err) < 0)
+		return -1;
+	if (mtime != NULL && futimens(fd, (struct timespec[]){*mtime, *mtime}) < 0)
+		return error_sys(err, "setting the time");
+	return rootpath_keep_time(dir, &before, err);
+}
+
 static const char *base_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -88,7 +108,7 @@ int copier_copy(struct copier *c, const struct walk_options *tree, const char *p
 
 /* ADD of a local archive: 1 if it was one and was extracted. */
 static int unpack(struct copier *c, const struct walk_options *tree, const char *path,
-		  struct error *err)
+		  const char *written, struct error *err)
 {
 	auto_fd int fd = -1;
 	struct stat st;
@@ -100,13 +120,15 @@ static int unpack(struct copier *c, const struct walk_options *tree, const char 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !archive_probe(fd))
 		return 0;
 	c->parents.mtime = st.st_mtim;
-	return copier_extract(c, fd, err) < 0 ? error_add(err, "extracting %s", path) : 1;
+	if (copier_extract(c, fd, err) == 0)
+		return 1;
+	return strpbrk(written, "*?[") != NULL ? error_add(err, "%s", path) : -1;
 }
 
 static int copy_match(struct copier *c, const struct walk_options *tree, const char *path,
 		      const char *written, struct error *err)
 {
-	int status = unpack(c, tree, path, err);
+	int status = unpack(c, tree, path, written, err);
 
 	if (status == 0)
 		status = copier_copy(c, tree, path, written, err);
@@ -136,22 +158,11 @@ static int copy_source(struct copier *c, const struct walk_options *tree,
 	return status;
 }
 
-static int write_inline(struct copier *c, const struct inline_file *f, struct error *err)
+static int fill_inline(void *user, int fd, struct error *err)
 {
-	const char *name;
-	auto_fd int dir = copier_place(c, f->name, &name, err);
-	auto_fd int fd = -1;
-	struct stat before;
+	const struct inline_file *f = user;
 
-	if (dir < 0)
-		return -1;
-	if (fstat(dir, &before) < 0)
-		return error_sys(err, "reading the destination");
-	fd = copier_create(dir, name, err);
-	if (fd < 0 || write_all(fd, f->data, f->length, err) < 0 ||
-	    copier_own(c, fd, 0644, err) < 0)
-		return -1;
-	return rootpath_keep_time(dir, &before, err);
+	return write_all(fd, f->data, f->length, err);
 }
 
 int copy_excludes(const struct copy_spec *spec, struct ignore **out, struct error *err)
@@ -176,7 +187,8 @@ static int copy_all(struct copier *c, const struct copy_options *o, struct error
 		return -1;
 	tree.exclude = exclude;
 	for (size_t i = 0; i < spec->file_count; i++)
-		if (write_inline(c, &spec->files[i], err) < 0)
+		if (copier_file(c, spec->files[i].name, 0644, NULL, fill_inline, &spec->files[i],
+				err) < 0)
 			return error_add(err, "writing %s", spec->files[i].name);
 	for (size_t i = 0; i < spec->source_count; i++) {
 		const struct copy_source *source = &spec->sources[i];

@@ -75,24 +75,16 @@ static int unpack(struct copier *c, struct store *s, const struct fetched *f, st
 	return copier_extract(c, blob, err) < 0 ? -1 : 1;
 }
 
-static int write_file(struct copier *c, struct store *s, const struct fetched *f, struct error *err)
-{
-	const struct timespec times[2] = {c->parents.mtime, c->parents.mtime};
-	const char *name;
-	auto_fd int dir = copier_place(c, f->name, &name, err);
-	auto_fd int fd = -1;
-	struct stat before;
+struct filling {
+	struct store *store;
+	const struct fetched *fetched;
+};
 
-	if (dir < 0)
-		return -1;
-	if (fstat(dir, &before) < 0)
-		return error_sys(err, "reading the destination");
-	fd = copier_create(dir, name, err);
-	if (fd < 0 || read_blob(s, f, fd, err) < 0 || copier_own(c, fd, 0600, err) < 0)
-		return -1;
-	if (futimens(fd, times) < 0)
-		return error_sys(err, "setting the time");
-	return rootpath_keep_time(dir, &before, err);
+static int fill(void *user, int fd, struct error *err)
+{
+	const struct filling *f = user;
+
+	return read_blob(f->store, f->fetched, fd, err);
 }
 
 /* --- repositories -------------------------------------------------------------------------- */
@@ -125,6 +117,7 @@ int copy_remote(struct copier *c, const struct copy_options *o, size_t i,
 {
 	const struct copy_source *source = &o->spec->sources[i];
 	const struct fetched *f = &o->fetched[i];
+	struct filling filling = {.store = o->store, .fetched = f};
 	int status;
 
 	if (source->kind == SOURCE_GIT) {
@@ -133,7 +126,8 @@ int copy_remote(struct copier *c, const struct copy_options *o, size_t i,
 		c->parents.mtime = (struct timespec){.tv_sec = (time_t)f->mtime};
 		status = unpack(c, o->store, f, err);
 		if (status == 0)
-			status = write_file(c, o->store, f, err);
+			status = copier_file(c, f->name, 0600, &c->parents.mtime, fill, &filling,
+					     err);
 	}
 	return status < 0 ? error_add(err, "%s", source->path) : 0;
 }

@@ -280,12 +280,12 @@ int glob_check(const char *pattern, struct error *err)
 {
 	for (const char *p = pattern; *p != '\0';) {
 		if (*p == '\\' && p[1] == '\0')
-			return error_set(err, ERROR_FORMAT, "pattern ends in an escape: %s",
+			return error_set(err, ERROR_SYNTAX, "pattern ends in an escape: %s",
 					 pattern);
 		if (*p == '[') {
 			p = class_end(p + 1);
 			if (p == NULL) {
-				error_set(err, ERROR_FORMAT, "[ without ] in pattern: %s", pattern);
+				error_set(err, ERROR_SYNTAX, "[ without ] in pattern: %s", pattern);
 				return error_hint(err, "write [[] for a bracket, and \\ before "
 						       "] and - inside of brackets");
 			}

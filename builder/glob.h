@@ -41,7 +41,7 @@ char *glob_literal(const char *text);
    matches lies there. */
 size_t glob_fixed_length(const char *pattern);
 
-/* ERROR_FORMAT for what Go calls a bad pattern: "[", "[]", "[-a]", an escape at the end. */
+/* ERROR_SYNTAX for what Go calls a bad pattern: "[", "[]", "[-a]", an escape at the end. */
 int glob_check(const char *pattern, struct error *err);
 
 #endif

@@ -12,6 +12,7 @@ struct pattern {
 
 struct ignore {
 	struct arena arena;
+	const char *name; /* of the file; NULL: it is none */
 	struct pattern *patterns;
 	size_t count;
 	bool exceptions;
@@ -110,6 +111,7 @@ struct ignore *ignore_parse(const char *name, const char *text, size_t length, s
 	auto_(ignore) struct ignore *ig = ignore_new();
 	const char *end = text + length;
 
+	ig->name = arena_strdup(&ig->arena, name);
 	if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;
 	for (unsigned number = 1; text < end; number++) {
@@ -132,6 +134,11 @@ struct ignore *ignore_parse(const char *name, const char *text, size_t length, s
 }
 
 /* --- asking -------------------------------------------------------------------------------- */
+
+const char *ignore_name(const struct ignore *ig)
+{
+	return ig->name;
+}
 
 size_t ignore_count(const struct ignore *ig)
 {

@@ -29,6 +29,9 @@ int ignore_add(struct ignore *ig, const char *pattern, struct error *err);
 /* The same for a pattern whose first character means itself. */
 int ignore_add_plain(struct ignore *ig, const char *pattern, struct error *err);
 
+/* The name that ignore_parse() got; NULL for other lists. */
+const char *ignore_name(const struct ignore *ig);
+
 /* Does the list match the path (relative, clean)? NULL matches nothing. */
 bool ignore_match(const struct ignore *ig, const char *path);
 

@@ -252,8 +252,15 @@ static size_t split(struct reader *r, const char *text, const char **fields)
 			wrong(r, NULL, quoted ? "a quote is not closed" : "too many options");
 			return 0;
 		}
-		if (field.length > 0)
-			fields[count++] = arena_strndup(&r->p->arena, field.data, field.length);
+		if (*at == '\0' && count == 0 && field.length == 0)
+			return 0; /* nothing at all; what is missing is said later */
+		if (field.length == 0) {
+			wrong(r,
+			      "write one comma between two options, no blank, and none at the end",
+			      "an empty option in %s", text);
+			return 0;
+		}
+		fields[count++] = arena_strndup(&r->p->arena, field.data, field.length);
 		buf_truncate(&field, 0);
 		if (*at == '\0')
 			return count;

@@ -198,7 +198,7 @@ int user_resolve(const struct stack *root, const char *text, struct user *out, s
 		return -1;
 	if (group != NULL) {
 		if (*group == '\0')
-			return error_set(err, ERROR_USAGE, "USER %s: the group is empty", text);
+			return error_set(err, ERROR_USAGE, "the group in USER %s is empty", text);
 		if (find_group(root, group, &gid, err) < 0)
 			return -1;
 		u.gid = gid;
@@ -220,8 +220,8 @@ int owner_resolve(const struct stack *root, const char *text, uid_t *uid, gid_t 
 	if (group != NULL)
 		*group++ = '\0';
 	if (*name == '\0' || (group != NULL && *group == '\0'))
-		return error_set(err, ERROR_USAGE, "--chown=%s: the %s is empty", text,
-				 *name == '\0' ? "user" : "group");
+		return error_set(err, ERROR_USAGE, "the %s in --chown=%s is empty",
+				 *name == '\0' ? "user" : "group", text);
 	if (is_number(name)) {
 		if (parse_id(name, "user", &id, err) < 0)
 			return error_add(err, "--chown=%s", text);

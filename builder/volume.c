@@ -160,9 +160,12 @@ int volume_report(struct execution *e, struct error *err)
 		const struct volume_writes_found *w = &e->outcome.writes[i];
 		auto_(buf) struct buf text = BUF_INIT;
 
-		buf_printf(&text, "%s: %s changes %llu path%s below the volume %s declared by %s:",
-			   s->place, insn_name(s->insn->kind), (unsigned long long)w->count,
-			   w->count == 1 ? "" : "s", w->volume, origin_of(s, w->volume));
+		/* The warning about a trigger stands at the FROM that set it off. */
+		if (mode != VOLUME_ERROR && s->file != e->build->plan->file)
+			buf_printf(&text, "%s: %s: ", s->place, insn_name(s->insn->kind));
+		buf_printf(&text, "%llu path%s below the volume %s declared by %s %s changed:",
+			   (unsigned long long)w->count, w->count == 1 ? "" : "s", w->volume,
+			   origin_of(s, w->volume), w->count == 1 ? "is" : "are");
 		for (size_t j = 0; j < w->named; j++)
 			buf_printf(&text, "%s%s", j > 0 ? ", " : " ", w->paths[j]);
 		if (w->count > w->named)
@@ -173,7 +176,7 @@ int volume_report(struct execution *e, struct error *err)
 			return error_hint(err, "declare the volume after the last write, or build "
 					       "with --volume-writes=keep");
 		}
-		buf_add_str(&text, "; they are kept in the image");
+		buf_printf(&text, "; %s kept in the image", w->count == 1 ? "it is" : "they are");
 		warn(e, text.data);
 	}
 	return 0;

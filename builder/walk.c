@@ -289,7 +289,8 @@ static int resolve(const struct walk_options *o, int fd, char **source, struct e
 	    (S_ISDIR(st.st_mode) && ignore_has_exceptions(o->ignore)))
 		return 0;
 	error_set(err, ERROR_NOT_FOUND, "not found");
-	return error_hint(err, "it is a link to %s, which .dockerignore excludes", *source);
+	return error_hint(err, "it is a link to %s, which %s excludes", *source,
+			  ignore_name(o->ignore));
 }
 
 int walk_tree(const struct walk_options *o, const char *path, const char *written,

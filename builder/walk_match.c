@@ -98,7 +98,7 @@ static int not_found(const struct walk_options *o, const char *path, const char 
 		close(beneath);
 	error_set(err, ERROR_NOT_FOUND, "%s: not found", written);
 	if (ignore_match(o->ignore, path))
-		return error_hint(err, ".dockerignore excludes it");
+		return error_hint(err, "%s excludes it", ignore_name(o->ignore));
 	if (escapes || strstr(written, "..") != NULL)
 		return error_hint(err, "the context is the root: \"..\" and symlinks do not lead "
 				       "out of it");

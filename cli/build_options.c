@@ -26,9 +26,11 @@ void build_settings_release(struct build_settings *s)
 
 /* --- lists of single values ---------------------------------------------------------------- */
 
-/* NAME=VALUE; without '=' from the environment, or skipped if it is not set there. */
-static size_t fill_args(struct build_settings *s, const struct option_list *list,
-			bool from_environment, const struct build_arg **out)
+/* NAME=VALUE; without '=' from the environment, or skipped if it is not set there. Without an
+   environment, the empty string. */
+static int fill_args(struct build_settings *s, const struct option_list *list, const char *option,
+		     bool from_environment, const struct build_arg **out, size_t *out_count,
+		     struct error *err)
 {
 	struct build_arg *args = arena_alloc(&s->arena, list->count * sizeof(*args));
 	size_t count = 0;
@@ -37,6 +39,10 @@ static size_t fill_args(struct build_settings *s, const struct option_list *list
 		const char *equals = strchr(list->item[i], '=');
 		struct build_arg a = {.name = list->item[i], .value = ""};
 
+		if (*a.name == '\0' || equals == a.name) {
+			error_set(err, ERROR_USAGE, "--%s=%s has no name", option, a.name);
+			return error_hint(err, "write --%s NAME=VALUE", option);
+		}
 		if (equals != NULL) {
 			a.name = arena_strndup(&s->arena, list->item[i],
 					       (size_t)(equals - list->item[i]));
@@ -49,7 +55,8 @@ static size_t fill_args(struct build_settings *s, const struct option_list *list
 		args[count++] = a;
 	}
 	*out = args;
-	return count;
+	*out_count = count;
+	return 0;
 }
 
 static int fill_tags(struct build_settings *s, const struct option_list *list, struct error *err)
@@ -410,11 +417,12 @@ int build_settings_fill(struct build_settings *s, const struct build_values *v, 
 	struct build_options *o = &s->options;
 	const char **filter = NULL;
 
-	o->arg_count = fill_args(s, &v->args, true, &o->args);
+	if (fill_args(s, &v->args, "build-arg", true, &o->args, &o->arg_count, err) < 0 ||
+	    fill_args(s, &v->labels, "label", false, &o->labels, &o->label_count, err) < 0)
+		return -1;
 	fill_epoch(s, v);
 	s->force_index = is_true(o, "BUILDKIT_MULTI_PLATFORM");
 	o->fetch.keep_git_dir = is_true(o, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
-	o->label_count = fill_args(s, &v->labels, false, &o->labels);
 	if (fill_simple(s, v, err) < 0 || fill_allow(s, &v->allow, err) < 0 ||
 	    fill_tags(s, &v->tags, err) < 0 || fill_contexts(s, &v->contexts, err) < 0 ||
 	    fill_hosts(s, &v->hosts, err) < 0 || fill_limits(s, &v->ulimits, err) < 0 ||

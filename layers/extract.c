@@ -198,7 +198,7 @@ static int make_hard_link(struct extract *x, int dir, const char *name,
 	auto_fd int at = -1;
 
 	if (parts_parse(&parts, entry->link, err) < 0)
-		return -1;
+		return error_add(err, "a hard link to %.100s", entry->link);
 	if (parts.count == 0)
 		return error_set(err, ERROR_FORMAT, "a hard link to the root");
 	buf_add_str(&parent, ".");

@@ -57,7 +57,7 @@ int extract_finish(struct extract *x, struct error *err);
 /* --- ladder.c ------------------------------------------------------------------------------ */
 
 /* ERROR_FORMAT for names that could mean something else elsewhere, ERROR_LIMIT for too long ones.
- */
+   Messages do not say which name it is: the caller does. */
 int parts_parse(struct parts *p, const char *text, struct error *err);
 /* What the whole path says: a whiteout can only be at its end. *name is set for WHITEOUT_HIDE. */
 int parts_classify(const struct parts *p, enum whiteout_kind *kind, const char **name,

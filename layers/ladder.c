@@ -21,7 +21,7 @@ int parts_parse(struct parts *p, const char *text, struct error *err)
 	char *rest = p->text, *part;
 
 	if (length >= sizeof(p->text))
-		return error_set(err, ERROR_LIMIT, "%.100s...: a name longer than %d bytes", text,
+		return error_set(err, ERROR_LIMIT, "a name longer than %d bytes",
 				 UNPACK_MAX_NAME - 1);
 	memcpy(p->text, text, length + 1);
 	p->count = 0;
@@ -31,17 +31,14 @@ int parts_parse(struct parts *p, const char *text, struct error *err)
 		if (*part == '\0' || strcmp(part, ".") == 0)
 			continue;
 		if (strcmp(part, "..") == 0)
-			return error_set(err, ERROR_FORMAT, "%s: \"..\" in a name of an archive",
-					 text);
+			return error_set(err, ERROR_FORMAT, "\"..\" in a name of an archive");
 		/* A whiteout of the longest name is longer than that. */
 		hides = strncmp(part, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
 		if (strlen(part) > (size_t)NAME_MAX + (hides ? strlen(WHITEOUT_PREFIX) : 0))
-			return error_set(err, ERROR_LIMIT,
-					 "%.100s...: a file name longer than %d bytes", text,
+			return error_set(err, ERROR_LIMIT, "a file name longer than %d bytes",
 					 NAME_MAX);
 		if (p->count == UNPACK_MAX_DEPTH)
-			return error_set(err, ERROR_LIMIT,
-					 "%.100s...: more than %d directories deep", text,
+			return error_set(err, ERROR_LIMIT, "more than %d directories deep",
 					 UNPACK_MAX_DEPTH);
 		p->part[p->count++] = part;
 	}

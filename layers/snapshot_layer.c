@@ -119,7 +119,7 @@ static int take_link(struct loader *l, const struct tar_entry *from, struct entr
 		return 0;
 	}
 	if (parts_parse(&target, from->link, err) < 0)
-		return -1;
+		return error_add(err, "a hard link to %.100s", from->link);
 	to->link = join(l->arena, &target, target.count, NULL);
 	return 0;
 }

@@ -253,7 +253,7 @@ static void test_errors(void **state)
 		error_clear(&err);
 		if (glob_check(bad[i], &err) == 0)
 			fail_msg("%s is no pattern", bad[i]);
-		assert_int_equal(err.code, ERROR_FORMAT);
+		assert_int_equal(err.code, ERROR_SYNTAX);
 	}
 	error_clear(&err);
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

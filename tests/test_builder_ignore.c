@@ -175,7 +175,7 @@ static void test_single_patterns(void **state)
 	assert_int_equal(err.code, ERROR_SYNTAX);
 	error_clear(&err);
 	assert_int_equal(ignore_add(ig, "[", &err), -1);
-	assert_int_equal(err.code, ERROR_FORMAT);
+	assert_int_equal(err.code, ERROR_SYNTAX);
 }
 
 static void test_bad_lines(void **state)

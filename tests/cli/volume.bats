@@ -41,6 +41,9 @@ writer() {
 @test "keep is the default: later writes stay, and the warning names paths and the line" {
 	writer
 	build
+	# The place stands in front of the warning, once.
+	grep -qE '^[^ ]*Dockerfile:4:1: warning: 1 path below the volume /v declared by [^ ]*:3 is changed: /v/run; it is' \
+		<<<"$output"
 	says "Dockerfile:3" /v/run /v/copied
 	says_not /elsewhere:
 	flatten t "$T/root"
