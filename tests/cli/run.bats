@@ -131,3 +131,63 @@ load helpers
 	same "$store_mode" "700 54321:54321"
 	same "$left$(cat "$T/fsck")" ""
 }
+
+# Image "layered": ten layers over the base, and no tree of any.
+layered() {
+	local i
+	base
+	for i in 1 2 3 4 5; do
+		mkdir -p "$CTX/d$i"
+		head -c 300000 /dev/urandom >"$CTX/d$i/random"
+		echo "$i" >"$CTX/d$i/number"
+	done
+	{
+		echo FROM base
+		printf 'COPY d%s/ /\nCOPY d%s /d%s\n' 1 1 1 2 2 2 3 3 3 4 4 4 5 5 5
+	} | dockerfile
+	build -t layered
+	rm -rf "$VARVE_ROOT"/trees "$VARVE_ROOT"/pending
+}
+
+@test "run unpacks what is missing: every layer is there, the last one on top" {
+	need_root
+	layered
+	# What is unpacked already is left as it is.
+	varve run --rm base true
+	run -0 varve run --rm layered sh -c 'cat /number /d1/number /d2/number /d3/number /d4/number /d5/number'
+	same "$output" "$(printf '5\n1\n2\n3\n4\n5')"
+	same "$(varve run --rm layered sh -c 'cat /random /d1/random /d2/random' | sha256sum)" \
+		"$(cat "$CTX"/d5/random "$CTX"/d1/random "$CTX"/d2/random | sha256sum)"
+	same "$(ls "$VARVE_ROOT/stage")" ""
+}
+
+@test "run: one bad layer among good ones is named, and nothing is left of the others' work" {
+	need_root
+	layered
+	diff_id=$(config layered '.rootfs.diff_ids[6]')
+	file=$(blob "$(layer_digests layered | sed -n 7p)")
+	cp "$file" "$T/good"
+	chmod 644 "$file"
+	printf 'bad bytes' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
+	run -5 varve run --rm layered true
+	says "layered: unpacking layer $diff_id"
+	same "$(ls "$VARVE_ROOT/stage")" ""
+	cp "$T/good" "$file"
+	run -0 varve run --rm layered cat /number
+	same "$output" 5
+}
+
+@test "several runs at once need the same trees" {
+	need_root
+	layered
+	pids=()
+	for i in 1 2 3 4; do
+		varve run --rm layered sh -c 'cat /number' >"$T/out$i" 2>&1 &
+		pids+=($!)
+	done
+	for i in 1 2 3 4; do
+		wait "${pids[i - 1]}"
+		same "$(cat "$T/out$i")" 5
+	done
+	same "$(ls "$VARVE_ROOT/stage")" ""
+}
