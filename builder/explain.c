@@ -37,14 +37,26 @@ static const char *say(const char *field)
 	return field;
 }
 
-static bool has_field(const struct record *r, const char *prefix, const struct field *f)
-{
-	size_t skip = strlen(prefix);
+/* One of two records: the recorded one, whose keys have a prefix, or the inputs of now. */
+struct side {
+	const struct record *r;
+	const char *prefix;
+};
 
-	for (size_t i = 0; i < r->count; i++)
-		if (strncmp(r->fields[i].key, prefix, skip) == 0 &&
-		    strcmp(r->fields[i].key + skip, f->key) == 0 &&
-		    strcmp(r->fields[i].value, f->value) == 0)
+/* The field's key without the prefix, or NULL if it is about something else. */
+static const char *key_of(const struct side *s, size_t i)
+{
+	size_t skip = strlen(s->prefix);
+
+	return strncmp(s->r->fields[i].key, s->prefix, skip) == 0 ? s->r->fields[i].key + skip
+								  : NULL;
+}
+
+static bool has_field(const struct side *s, const char *key, const char *value)
+{
+	for (size_t i = 0; i < s->r->count; i++)
+		if (key_of(s, i) != NULL && strcmp(key_of(s, i), key) == 0 &&
+		    strcmp(s->r->fields[i].value, value) == 0)
 			return true;
 	return false;
 }
@@ -65,15 +77,19 @@ static int score(const struct search *s, const struct record *r)
 {
 	const char *text = record_get(r, "text");
 	const char *kind = record_get(r, "key.kind");
+	const struct side then = {.r = r, .prefix = "key."};
 	int points = 0;
 
 	if (kind == NULL || strcmp(kind, record_get(s->inputs, "kind")) != 0)
 		return -1;
 	if (text != NULL && strcmp(text, s->text) == 0)
 		points += 1000;
-	for (size_t i = 0; i < s->inputs->count; i++)
-		if (has_field(r, "key.", &s->inputs->fields[i]))
-			points += strcmp(s->inputs->fields[i].key, "parent") == 0 ? 500 : 10;
+	for (size_t i = 0; i < s->inputs->count; i++) {
+		const struct field *f = &s->inputs->fields[i];
+
+		if (has_field(&then, f->key, f->value))
+			points += strcmp(f->key, "parent") == 0 ? 500 : 10;
+	}
 	return points;
 }
 
@@ -203,22 +219,33 @@ static void explain_list(struct store *s, const struct record *old, const struct
 /* --- fields -------------------------------------------------------------------------------- */
 
 /* How much of two values must be the same for them to be two values of one thing: the name of a
-   variable; nothing for a field that is there once. */
-static size_t name_length(const struct field *f)
+   variable; nothing for all others. */
+static size_t name_length(const char *key, const char *value)
 {
-	return strcmp(f->key, "env") == 0 ? strcspn(f->value, "=") + 1 : 0;
+	return strcmp(key, "env") == 0 ? strcspn(value, "=") + 1 : 0;
 }
 
-/* The value that a record has where f has its own, or NULL. */
-static const char *counterpart(const struct record *r, const char *prefix, const struct field *f)
+/* What the other side has in the place of field i of this one, which it does not have, or NULL:
+   words of a command come several times, so the first that only one side has is taken for the first
+   that only the other has, and so on. */
+static const char *counterpart(const struct side *own, size_t i, const struct side *other)
 {
-	size_t skip = strlen(prefix);
+	const char *key = key_of(own, i), *value = own->r->fields[i].value;
+	size_t length = name_length(key, value), rank = 0;
 
-	for (size_t i = 0; i < r->count; i++)
-		if (strncmp(r->fields[i].key, prefix, skip) == 0 &&
-		    strcmp(r->fields[i].key + skip, f->key) == 0 &&
-		    strncmp(r->fields[i].value, f->value, name_length(f)) == 0)
-			return r->fields[i].value;
+	for (size_t j = 0; j < i; j++)
+		if (key_of(own, j) != NULL && strcmp(key_of(own, j), key) == 0 && length == 0 &&
+		    !has_field(other, key, own->r->fields[j].value))
+			rank++;
+	for (size_t j = 0; j < other->r->count; j++) {
+		const char *there = other->r->fields[j].value;
+
+		if (key_of(other, j) == NULL || strcmp(key_of(other, j), key) != 0 ||
+		    strncmp(there, value, length) != 0 || has_field(own, key, there))
+			continue;
+		if (rank-- == 0)
+			return there;
+	}
 	return NULL;
 }
 
@@ -231,12 +258,15 @@ static bool is_opaque(const char *field)
 
 static void explain_fields(const struct record *old, const struct record *inputs, struct buf *out)
 {
+	const struct side then = {.r = old, .prefix = "key."}, now = {.r = inputs, .prefix = ""};
+
 	for (size_t i = 0; i < inputs->count; i++) {
 		const struct field *f = &inputs->fields[i];
-		const char *before = counterpart(old, "key.", f);
+		const char *before;
 
-		if (has_field(old, "key.", f))
+		if (has_field(&then, f->key, f->value))
 			continue;
+		before = counterpart(&now, i, &then);
 		if (is_opaque(f->key))
 			buf_printf(out, "%s changed\n", say(f->key));
 		else if (before != NULL)
@@ -245,13 +275,11 @@ static void explain_fields(const struct record *old, const struct record *inputs
 			buf_printf(out, "%s is new: %s\n", say(f->key), f->value);
 	}
 	for (size_t i = 0; i < old->count; i++) {
-		struct field f = old->fields[i];
+		const char *key = key_of(&then, i), *value = old->fields[i].value;
 
-		if (strncmp(f.key, "key.", 4) != 0)
-			continue;
-		f.key += 4;
-		if (!is_opaque(f.key) && counterpart(inputs, "", &f) == NULL)
-			buf_printf(out, "%s is gone: %s\n", say(f.key), f.value);
+		if (key != NULL && !is_opaque(key) && !has_field(&now, key, value) &&
+		    counterpart(&then, i, &now) == NULL)
+			buf_printf(out, "%s is gone: %s\n", say(key), value);
 	}
 }
 

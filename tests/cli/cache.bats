@@ -62,6 +62,19 @@ three_steps() {
 	says V
 }
 
+@test "--explain compares the words of a command and the values of a variable with their own, and says what is new or gone" {
+	base
+	printf 'FROM base\nENV A=1 B=2 C=3\nRUN echo one >/a\nRUN ["touch", "/x", "/y", "/z"]\n' | dockerfile
+	build
+	printf 'FROM base\nENV A=1 B=3 D=4\nRUN echo two >/a\nRUN ["touch", "/x", "/w", "/z", "/v"]\n' | dockerfile
+	build --explain
+	says "#1   the command: echo one >/a -> echo two >/a"$'\n' "#1   a variable: B=2 -> B=3"$'\n' \
+		"#1   a variable is new: D=4"$'\n' "#1   a variable is gone: C=3"$'\n' \
+		"#2   an earlier step changed"$'\n' "#2   the command: /y -> /w"$'\n' \
+		"#2   the command is new: /v"$'\n'
+	says_not "/x ->" "-> /x" "/z ->" "-> /z" "A=1 ->" "-> A=1"
+}
+
 @test "what does not count: time stamps, files nobody copies, the host's path" {
 	three_steps
 	build
