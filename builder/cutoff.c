@@ -126,14 +126,14 @@ static void compare_done(void *user, const struct buf *result, const struct erro
 		step_fail(e, &failed);
 		return;
 	}
+	if (result->length > 0) {
+		outcome_release(&e->outcome);
+		e->outcome = o;
+		o = (struct outcome){.created = 0};
+		e->same = true;
+		cleanup_fd(&e->upper);
+	}
 	step_seal(e);
-	if (result->length == 0)
-		return;
-	outcome_release(&e->outcome);
-	e->outcome = o;
-	o = (struct outcome){.created = 0};
-	e->same = true;
-	cleanup_fd(&e->upper);
 }
 
 /* --- the end of a step's work -------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which step may go on, and where it goes. */
 #include "builder/run.h"
-#include "builder/volume.h"
 #include "builder/step_mounts.h"
+#include "builder/volume.h"
 
 #include "builder/inputs.h"
 
@@ -99,9 +99,25 @@ void step_fail(struct execution *e, const struct error *err)
 	build_fail(e->build, &failed);
 }
 
+/* What a step did that lets those below it hit, although it had to run. */
+static const char *cutoff_text(const struct execution *e)
+{
+	if (!e->build->options->explain)
+		return NULL;
+	if (e->same)
+		return "it did what it had done before: its recorded layer is taken, and the steps "
+		       "below are looked up in the cache as if it had not run";
+	if (digest_equal(&e->outcome.id, &e->parent))
+		return "it changed nothing: the steps below are looked up in the cache as if it "
+		       "had not run";
+	return NULL;
+}
+
 void step_seal(struct execution *e)
 {
-	step_event(e, (struct event){.kind = EVENT_STEP_DONE, .duration = loop_now() - e->started});
+	step_event(e, (struct event){.kind = EVENT_STEP_DONE,
+				     .text = cutoff_text(e),
+				     .duration = loop_now() - e->started});
 	set_state(e, STEP_SEALED);
 }
 

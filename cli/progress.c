@@ -90,6 +90,7 @@ static void step_release(struct progress_step *s)
 {
 	free(s->label);
 	free(s->why);
+	free(s->after);
 	output_filter_release(&s->output);
 	buf_release(&s->held);
 }
@@ -179,9 +180,13 @@ static void remember(struct progress *p, const struct event *e)
 		free(s->why);
 		s->why = clean_lines(e->text);
 	}
+	if (e->kind == EVENT_STEP_DONE) {
+		free(s->after);
+		s->after = clean_lines(e->text);
+	}
 	p->cached += e->kind == EVENT_STEP_CACHED;
 	p->done += e->kind == EVENT_STEP_CACHED || e->kind == EVENT_STEP_PACKED;
-	if (e->kind == EVENT_STEP_PACKED)
+	if (e->kind == EVENT_STEP_PACKED && !e->same)
 		p->packed += e->bytes;
 }
 

@@ -31,17 +31,22 @@ static void end_output(struct progress *p, const struct event *e)
 		add_line(p, e, f->line.data, f->line.length);
 }
 
-static void add_start(struct progress *p, const struct event *e)
+static void add_lines(struct progress *p, const struct event *e, const char *text)
 {
-	const struct progress_step *s = &p->steps[e->step];
-
-	buf_printf(&p->out, "#%d %s\n", e->step, s->label);
-	for (const char *at = s->why; at != NULL && *at != '\0';) {
+	for (const char *at = text; at != NULL && *at != '\0';) {
 		const char *end = strchrnul(at, '\n');
 
 		buf_printf(&p->out, "#%d   %.*s\n", e->step, (int)(end - at), at);
 		at = end + (*end == '\n');
 	}
+}
+
+static void add_start(struct progress *p, const struct event *e)
+{
+	const struct progress_step *s = &p->steps[e->step];
+
+	buf_printf(&p->out, "#%d %s\n", e->step, s->label);
+	add_lines(p, e, s->why);
 }
 
 static void add_layer(struct progress *p, const struct event *e)
@@ -73,6 +78,7 @@ void plain_event(struct progress *p, const struct event *e)
 	case EVENT_STEP_DONE:
 		end_output(p, e);
 		buf_printf(&p->out, "#%d DONE %.3fs\n", e->step, seconds);
+		add_lines(p, e, p->steps[e->step].after);
 		break;
 	case EVENT_STEP_PACKED:
 		add_layer(p, e);

@@ -151,6 +151,9 @@ static void packed(struct progress *p, const struct event *e)
 	if (e->same)
 		buf_add_str(&result, ", as before");
 	close_block(p, e->step, p->palette.run, result.data);
+	if (p->steps[e->step].after != NULL)
+		print_lines(p, p->palette.dim, p->steps[e->step].after,
+			    strlen(p->steps[e->step].after));
 	if (e->text != NULL)
 		buf_printf(&p->out, "%s  hint: %s%s\n", p->palette.warning, e->text,
 			   p->palette.off);

@@ -14,6 +14,7 @@
 struct progress_step {
 	char *label; /* clean; NULL: nothing was heard of it */
 	char *why;   /* not cached; clean, one line each; or NULL */
+	char *after; /* what follows from what it did, the same way */
 	enum { VIEW_IDLE, VIEW_RUNNING, VIEW_PACKING, VIEW_ENDED } state;
 	uint64_t started;  /* loop_now() */
 	uint64_t began;    /* event.at */

@@ -13,7 +13,8 @@ enum event_kind {
 	EVENT_STEP_START, /* label; text: why it was no cache hit, when asked to explain, or NULL */
 	EVENT_STEP_CACHED, /* label; added, modified, removed, bytes as it was recorded */
 	EVENT_STEP_OUTPUT, /* text, length: raw bytes of the program, cut anywhere */
-	EVENT_STEP_DONE,   /* duration; the step's program or copy has ended well */
+	EVENT_STEP_DONE, /* duration; the step's program or copy has ended well; text: what follows
+			    from what it did, when asked to explain, or NULL */
 	EVENT_STEP_PACKED, /* added, modified, removed, bytes (stored), repeated, digest of the
 			      layer or NULL for a step that changed nothing; text: how to make the
 			      layer smaller, in one sentence, or NULL; same: it did what an

@@ -231,11 +231,16 @@ three_steps() {
 	sed -i 's/echo same/printf "same\\n"/' "$CTX/Dockerfile"
 	build
 	same "$(steps_run)" "ran first "
-	says "as before"
+	says "as before" "2 cached, 0." # nothing was packed
+	sed -i 's/printf "same/printf "sa""me/' "$CTX/Dockerfile"
+	build --explain
+	says "#1 DONE" "#1   it did what it had done before" "#2 CACHED" "#3 CACHED"
+	says_not "changed nothing"
 	sed -i 's/test -f/test -s/' "$CTX/Dockerfile"
-	build
+	build --explain
 	same "$(steps_run)" "ran check "
-	sed -i 's/printf "same/printf "new/' "$CTX/Dockerfile"
+	says "#2   it changed nothing: the steps below are looked up in the cache" "#3 CACHED"
+	sed -i 's/printf "sa""me/printf "new/' "$CTX/Dockerfile"
 	build
 	same "$(steps_run)" "ran check ran first ran last "
 	sed -i 's/printf "new\\n"/echo new/' "$CTX/Dockerfile"
