@@ -340,6 +340,7 @@ static int pack_run(void *arg, struct buf *result, struct error *err)
 	struct build *b = e->build;
 	auto_(outcome) struct outcome o = {.id = e->outcome.id, .created = (int64_t)time(NULL)};
 
+	job_step_back();
 	if (b->plan->epoch >= 0)
 		o.created = b->plan->epoch;
 	if (pack(e, &w->below, &o, err) < 0)
@@ -414,6 +415,7 @@ static int transcode_work(void *arg, struct buf *result, struct error *err)
 	auto_(outcome) struct outcome o = {.id = e->outcome.id, .created = e->outcome.created};
 	const struct layer counts = e->outcome.layer;
 
+	job_step_back();
 	if (layer_find(e->build->store, &counts.diff_id, e->build->options->compression, &o.layer,
 		       err) < 0)
 		return -1;

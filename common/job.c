@@ -8,7 +8,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+
+/* A third of the share of others, where there is not enough for all. */
+enum { STEP_BACK = 5 };
 
 struct job {
 	struct loop *loop;
@@ -177,6 +181,11 @@ int job_run(const char *what, job_work *work, void *arg, struct buf *result, str
 		return 0;
 	*err = outcome;
 	return -1;
+}
+
+void job_step_back(void)
+{
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + STEP_BACK);
 }
 
 int job_threads(int max)

@@ -37,6 +37,9 @@ unsigned job_slots(void);
 /* Starts a job and waits for it alone: for callers without a loop. result may be NULL. */
 int job_run(const char *what, job_work *work, void *arg, struct buf *result, struct error *err);
 
+/* In a job whose result nobody waits for yet: programs that run beside it come first. */
+void job_step_back(void);
+
 /* How many threads a job may well use for work that takes nothing but processor time: one for each
    processor it may run on, at most max. */
 int job_threads(int max);

@@ -123,3 +123,18 @@ d/f3"
 	run bytes_read --plan
 	same "$(grep -c '^[1-9][0-9]* d/' <<<"$output")" 6
 }
+
+@test "packing gives way to the programs of steps" {
+	need strace
+	base
+	dockerfile <<-'X'
+	FROM base
+	RUN cut -d' ' -f19 /proc/self/stat >/own
+	RUN echo >/second
+	X
+	traced setpriority --no-cache
+	same "$(cut -d')' -f1 "$T"/trace/* | sort | uniq -c | xargs)" \
+		"2 setpriority(PRIO_PROCESS, 0, $(($(nice) + 5))"
+	flatten t "$T/root"
+	same "$(cat "$T/root/own")" "$(nice)"
+}
