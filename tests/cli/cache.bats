@@ -363,3 +363,32 @@ opened_in_context() {
 	same "$status" 2
 	says "--jobs=0"
 }
+
+@test "the first failure stops the steps beside it, is the only one told, and keeps what was done" {
+	need_root
+	base
+	mkdir "$T/m"
+	cat <<-'X' | dockerfile
+	FROM base AS quick
+	RUN echo done >/f; touch /m/done
+	FROM base AS endless
+	RUN touch /m/began; trap '' TERM INT; while :; do sleep 1; done
+	FROM base AS bad
+	RUN until [ -f /m/done ] && [ -f /m/began ]; do sleep 0.02; done; exit 41
+	FROM base AS waits
+	COPY --from=endless / /endless
+	RUN touch /m/never
+	FROM base
+	COPY --from=quick /f /f
+	COPY --from=bad / /bad
+	COPY --from=waits / /waits
+	X
+	VARVE_LIMIT=30 build_fails --jobs 4 -v "$T/m:/m" -- "Dockerfile:6" "exited with status 41"
+	same "$(grep -c ' ERROR after ' <<<"$output")" 1
+	says_not "Dockerfile:4:" "Dockerfile:8:"
+	[ ! -e "$T/m/never" ]
+	same "$(leftovers)" ""
+	# The step beside it is not lost.
+	build -v "$T/m:/m" --target quick
+	says CACHED
+}

@@ -64,6 +64,30 @@ each_once() {
 	done
 }
 
+@test "no flicker: a frame is shown at once, goes up once, and overwrites what is there" {
+	need_terminal
+	dockerfile <<-'X'
+	FROM base AS one
+	RUN for i in $(seq 10); do echo "one $i"; sleep 0.1; done
+	FROM base
+	RUN for i in $(seq 10); do echo "two $i"; sleep 0.1; done
+	COPY --from=one /bin/busybox /one
+	X
+	run -0 env TERM=xterm "$PROGRAM" build --progress=tty --no-cache "$CTX"
+	local begun ended ups cleared
+	begun=$(grep -oF $'\e[?2026h' <<<"$output" | wc -l)
+	ended=$(grep -oF $'\e[?2026l' <<<"$output" | wc -l)
+	ups=$(grep -oE $'\e\\[[0-9]*A' <<<"$output" | wc -l)
+	# Everything below the cursor is cleared where something is printed for good, and below a frame.
+	cleared=$(grep -oE $'\e\\[[0-9]*J' <<<"$output" | wc -l)
+	[ "$begun" -ge 5 ]
+	same "$ended" "$begun"
+	[ "$ups" -ge 4 ] && [ "$ups" -le "$begun" ]
+	[ "$cleared" -le $((2 * begun)) ]
+	# No other movement: neither to a place nor line by line, and nothing clears the screen.
+	run ! grep -qE $'\e\\[[0-9;]*[BCDEFGHfST]|\e\\[[23]J|\eM|\e[78]' <<<"$output"
+}
+
 @test "a terminal that becomes narrow in the middle loses nothing" {
 	need_terminal
 	dockerfile <<-'X'
