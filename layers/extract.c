@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -71,6 +72,43 @@ static int apply_path(const struct extract *x, int fd, const struct tar_entry *e
 	return set_time(fd, entry, AT_EMPTY_PATH, err);
 }
 
+/* --- space --------------------------------------------------------------------------------- */
+
+/* Space that unpacking leaves free, so that a bomb does not fill the disk of the store. */
+static const uint64_t reserve = UINT64_C(64) * 1024 * 1024;
+
+/* Others write as well, not least the jobs that unpack other layers: after so many bytes the room
+   is looked at again. */
+enum { LOOK_AGAIN = 1024 * 1024, FILE_COST = 4096 /* of an empty file */ };
+
+int extract_room(struct extract *x, struct error *err)
+{
+	struct statvfs fs;
+	uint64_t keep;
+
+	if (fstatvfs(x->rungs[0].fd, &fs) < 0)
+		return error_sys(err, "statvfs");
+	x->room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	keep = (uint64_t)fs.f_blocks * fs.f_frsize / 16; /* a small disk is not all reserve */
+	keep = keep < reserve ? keep : reserve;
+	x->room = x->room > keep ? x->room - keep : 0;
+	x->written = 0;
+	return 0;
+}
+
+static int no_room(uint64_t size, struct error *err)
+{
+	return error_set(err, ERROR_SPACE, "no space left on the disk for its %" PRIu64 " bytes",
+			 size);
+}
+
+/* So much was or will be written. */
+static int count_written(struct extract *x, size_t bytes, struct error *err)
+{
+	x->written += bytes;
+	return x->written < LOOK_AGAIN ? 0 : extract_room(x, err);
+}
+
 /* --- kinds of entries ---------------------------------------------------------------------- */
 
 static int write_content(struct extract *x, int fd, const struct tar_entry *entry,
@@ -96,6 +134,10 @@ static int write_content(struct extract *x, int fd, const struct tar_entry *entr
 			at += n;
 			offset += (uint64_t)n;
 			length -= (size_t)n;
+			if (count_written(x, (size_t)n, err) < 0)
+				return -1;
+			if (entry->size - offset > x->room)
+				return no_room(entry->size, err);
 		}
 		end = offset > end ? offset : end;
 	}
@@ -120,11 +162,10 @@ static int make_file(struct extract *x, int dir, const char *name, const struct 
 	} else if (fd < 0) {
 		return error_sys(err, "creating it");
 	}
+	if (count_written(x, FILE_COST, err) < 0)
+		return -1;
 	if (entry->size > x->room)
-		return error_set(err, ERROR_SPACE,
-				 "no space left on the disk for its %" PRIu64 " bytes",
-				 entry->size);
-	x->room -= entry->size;
+		return no_room(entry->size, err);
 	x->bytes += entry->size;
 	if (write_content(x, fd, entry, err) < 0 || apply(x, fd, entry, err) < 0)
 		return -1;

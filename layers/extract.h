@@ -42,6 +42,7 @@ struct extract {
 	uint64_t bytes;    /* of regular files, each name counted; likewise */
 	uint64_t implied;  /* directories that had to be made and got no entry */
 	uint64_t room;     /* bytes that may still be written */
+	uint64_t written;  /* since the room was looked at */
 	bool replaced;     /* something was removed again */
 };
 
@@ -50,6 +51,8 @@ int extract_init(struct extract *x, int root, const struct unpack_options *optio
 void extract_release(struct extract *x);
 DEFINE_CLEANUP_STRUCT(extract, struct extract, extract_release);
 
+/* Looks how much may be written, leaving some space free. */
+int extract_room(struct extract *x, struct error *err);
 int extract_entry(struct extract *x, const struct tar_entry *entry, struct error *err);
 /* Leaves all directories, setting their times. */
 int extract_finish(struct extract *x, struct error *err);

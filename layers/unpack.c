@@ -9,38 +9,20 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 _Static_assert((int)UNPACK_MAX_NAME == (int)TAR_MAX_NAME, "what is packed can be unpacked");
 _Static_assert((int)UNPACK_MAX_XATTRS == (int)TAR_MAX_XATTRS, "what is packed can be unpacked");
 
 enum { PROBE_BYTES = TAR_BLOCK };
 
-/* Space that unpacking leaves free, so that a bomb does not fill the disk of the store. */
-static const uint64_t reserve = UINT64_C(64) * 1024 * 1024;
-
 /* --- one stream into one directory ---------------------------------------------------------- */
-
-static int room_in(int dir, uint64_t *room, struct error *err)
-{
-	struct statvfs fs;
-	uint64_t keep;
-
-	if (fstatvfs(dir, &fs) < 0)
-		return error_sys(err, "statvfs");
-	*room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	keep = (uint64_t)fs.f_blocks * fs.f_frsize / 16; /* a small disk is not all reserve */
-	keep = keep < reserve ? keep : reserve;
-	*room = *room > keep ? *room - keep : 0;
-	return 0;
-}
 
 static int extract_all(struct extract *x, struct error *err)
 {
 	struct tar_entry entry;
 	int more;
 
-	if (room_in(x->rungs[0].fd, &x->room, err) < 0)
+	if (extract_room(x, err) < 0)
 		return -1;
 	while ((more = tar_next(x->tar, &entry, err)) > 0)
 		if (extract_entry(x, &entry, err) < 0)

@@ -12,6 +12,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 
 enum { LAYERS = 7, PROCESSES = 4, MANY_FILES = 3000 };
 
@@ -177,6 +178,7 @@ static void one_bad_layer_fails_all(void **state)
 
 struct outcome {
 	int failures;
+	int refused; /* of them, for want of space */
 	enum error_code last;
 };
 
@@ -329,14 +331,106 @@ static void killed_ones_leave_nothing(void **state)
 	}
 }
 
+/* --- a small disk -------------------------------------------------------------------------- */
+
+/* Blobs and the store's own files stay. */
+static void drop_trees(struct scratch *s)
+{
+	auto_free char *command = xprintf("rm -rf %s/store/pending/*/trees", s->path);
+
+	assert_int_equal(system(command), 0);
+}
+
+/* Each fits, all together do not. */
+static struct layer make_large_layer(struct scratch *s, int number)
+{
+	enum { LARGE = 60 * 1024 * 1024 };
+	auto_fd int tree = make_dir(s->dir, "tree"), file = -1;
+	struct layer layer;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%d", number);
+	put_text(tree, name, name);
+	file = openat(tree, name, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(ftruncate(file, LARGE), 0);
+	layer = pack_plain(s, tree, COMPRESS_ZSTD);
+	remove_dir(s->dir, "tree");
+	return layer;
+}
+
+static void note_space(void *user, const struct error *err)
+{
+	struct outcome *o = user;
+
+	o->failures++;
+	/* Our own finding, and not what a full disk answers. */
+	if (err->code != ERROR_SPACE || err->os != 0)
+		error_print(err, stderr, true);
+	else
+		o->refused++;
+}
+
+static void unpack_large_ones(struct scratch *s, const struct layer *layer, unsigned count)
+{
+	struct error err = ERROR_INIT;
+	struct outcome o = {0};
+	auto_(loop) struct loop *l = loop_new(&err);
+	auto_(unpacker) struct unpacker *u = unpacker_new(s->store, l, count, note_space, &o);
+	int fd, there = 0;
+
+	for (unsigned k = 0; k < count; k++)
+		assert_int_equal(unpacker_get(u, &layer[k], &fd), 0);
+	must(unpacker_start(u, &err) == 0, &err);
+	while (unpacker_busy(u))
+		must(loop_step(l, -1, &err) >= 0, &err);
+	for (unsigned k = 0; k < count; k++)
+		there += unpacker_get(u, &layer[k], &fd);
+	assert_true(o.failures >= 2);
+	assert_int_equal(o.refused, o.failures);
+	assert_int_equal(there, (int)count - o.failures);
+	expect_empty_stage(s);
+}
+
+static void together_they_leave_the_reserve(void **state)
+{
+	enum { LARGE_LAYERS = 4 };
+	struct scratch *s = *state;
+	auto_free char *store = xprintf("%s/store", s->path);
+	struct layer layer[LARGE_LAYERS];
+	struct error err = ERROR_INIT;
+	auto_fd int root = -1;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("varve-test", store, "tmpfs", 0, "size=160m") < 0) {
+		print_message("skipped: no mounts here: %s\n", strerror(errno));
+		skip();
+	}
+	store_close(s->store);
+	/* s->dir belongs to the other mount namespace. */
+	root = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->store = store_open(root, STORE_CREATE, &err);
+	must(s->store != NULL, &err);
+	for (int i = 0; i < LARGE_LAYERS; i++)
+		layer[i] = make_large_layer(s, i);
+	for (int i = 0; i < trials(5); i++) {
+		unpack_large_ones(s, layer, LARGE_LAYERS);
+		drop_trees(s);
+	}
+	store_close(s->store);
+	s->store = NULL;
+	cleanup_fd(&root);
+	assert_int_equal(umount2(store, MNT_DETACH), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(all_trees_come_the_top_first), TEST(no_layers_are_no_trees),
-		TEST(one_bad_layer_fails_all),      TEST(cancelled_ones_leave_nothing),
-		TEST(processes_share_the_work),     TEST(killed_ones_leave_nothing),
+		TEST(all_trees_come_the_top_first),    TEST(no_layers_are_no_trees),
+		TEST(one_bad_layer_fails_all),         TEST(cancelled_ones_leave_nothing),
+		TEST(processes_share_the_work),        TEST(killed_ones_leave_nothing),
+		TEST(together_they_leave_the_reserve),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
