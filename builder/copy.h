@@ -20,6 +20,7 @@ struct copy_options {
 	int target;                    /* the step's merged root */
 	const struct stack *below;     /* the image's root, for --chown names */
 	struct stat_cache *stats;      /* copy_list: or NULL */
+	bool known_only;               /* copy_list: what the stats lack is an error */
 	bool *linked;                  /* copy_list: set if a file has several names */
 	bool *foreign; /* copy_list: set if a file is not owned by 0:0; NULL: of no interest */
 };

@@ -140,6 +140,8 @@ static int list_file(struct lister *l, const struct walk_entry *e, struct error 
 		add_content(l, &e->st, &file.digest);
 		return 0;
 	}
+	if (l->o->known_only)
+		return error_set(err, ERROR_NOT_FOUND, "%s is not known", e->path);
 	fd = open_child(e->dir, e->name, O_RDONLY | O_NONBLOCK, 0, err);
 	/* Of the file that is read: it may have been replaced since the walk saw it. */
 	if (fd < 0 || (fstat(fd, &file.st) < 0 && error_sys(err, "reading") < 0))
@@ -161,6 +163,8 @@ static int list_directory(struct lister *l, const struct walk_entry *e, struct e
 
 	if (l->o->stats != NULL && stat_cache_get(l->o->stats, &e->st, &d))
 		return 0;
+	if (l->o->known_only)
+		return error_set(err, ERROR_NOT_FOUND, "%s is not known", e->path);
 	fd = open_child(e->dir, e->name, O_RDONLY | O_DIRECTORY, 0, err);
 	if (fd < 0)
 		return error_add(err, "%s", e->path);

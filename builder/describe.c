@@ -54,7 +54,7 @@ static int list_files(void *arg, struct buf *result, struct error *err)
 {
 	const struct listing_work *w = arg;
 	auto_(stat_cache) struct stat_cache *stats =
-		stat_cache_open(w->plan->options->store, w->step);
+		stat_cache_open(w->plan->options->store, w->step, STAT_CACHE_MAX_FILES);
 	auto_(buf) struct buf list = BUF_INIT;
 	struct step_found found = {.stats = stats};
 	struct digest digest;

@@ -46,6 +46,7 @@ static int list_copy(const struct plan *p, const struct copy_spec *spec, bool re
 					     .fetch = &p->options->fetch,
 					     .fetched = fetched,
 					     .stats = found->stats,
+					     .known_only = found->known_only,
 					     .linked = &found->linked,
 					     .foreign = &found->foreign};
 

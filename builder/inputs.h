@@ -19,6 +19,7 @@ bool step_is_remote(const struct step *s);
 /* What looking at it brought to light. */
 struct step_found {
 	struct stat_cache *stats; /* given: what is known of the files; or NULL */
+	bool known_only;          /* given: what the stats do not have is an error, and not read */
 	bool linked;              /* a file has several names */
 	bool foreign;             /* a file of a context does not belong to 0:0, as its copy will */
 	struct fetched *fetched;  /* of a COPY with remote sources: one a source; the caller's */

@@ -149,6 +149,9 @@ int start_workdir(struct execution *e, const struct lowers *below, struct error 
 int start_discard(struct execution *e, const struct lowers *below, struct error *err);
 /* 1: packing; 0: not yet, a tree below is being unpacked; -1: err. Ends in step_packed(). */
 int start_pack(struct execution *e, struct error *err);
+
+/* --- list.c -------------------------------------------------------------------------------- */
+/* The list may be there already when it returns: see e->list_state. */
 int start_list(struct execution *e, struct error *err);
 /* A hit whose layer is there only in another compression. */
 int start_transcode(struct execution *e, struct error *err);

@@ -61,16 +61,17 @@ static void cache_id(const struct step *s, struct digest *out)
 	digest_of(text.data, text.length, out);
 }
 
-struct stat_cache *stat_cache_open(struct store *s, const struct step *step)
+struct stat_cache *stat_cache_open(struct store *s, const struct step *step, size_t most)
 {
 	struct stat_cache *c = xcalloc(1, sizeof(*c));
+	const size_t bytes = sizeof(magic) + most * sizeof(struct known) + sizeof(struct digest);
 	struct error missing = ERROR_INIT;
 	size_t count;
 
 	c->old = c->new = (struct buf)BUF_INIT;
 	c->began = (int64_t)time(NULL);
 	cache_id(step, &c->id);
-	if (memo_read(s, &c->id, &c->old, &missing) == 0 &&
+	if (memo_read(s, &c->id, bytes, &c->old, &missing) == 0 &&
 	    (c->old.length < sizeof(magic) || memcmp(c->old.data, magic, sizeof(magic)) != 0))
 		buf_reset(&c->old);
 	old_items(c, &count);
@@ -155,13 +156,21 @@ static int by_inode(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
+bool stat_cache_is_complete(const struct stat_cache *c)
+{
+	size_t count;
+
+	old_items(c, &count);
+	return c->new.length == 0 && c->hits == count;
+}
+
 int stat_cache_save(struct stat_cache *c, struct store *s, struct error *err)
 {
 	auto_(buf) struct buf text = BUF_INIT;
 	size_t count;
 	const struct known *items = old_items(c, &count);
 
-	if (c->new.length == 0 && c->hits == count)
+	if (stat_cache_is_complete(c))
 		return 0;
 	buf_add(&text, magic, sizeof(magic));
 	for (size_t i = 0; i < count; i++)

@@ -14,10 +14,12 @@
 
 #include <sys/stat.h>
 
+enum { STAT_CACHE_MAX_FILES = 12 * 1000 * 1000 };
+
 struct stat_cache;
 
-/* That of what the step lists; empty if there is none. */
-struct stat_cache *stat_cache_open(struct store *s, const struct step *step);
+/* That of what the step lists; empty if there is none, or only one of more than `most` files. */
+struct stat_cache *stat_cache_open(struct store *s, const struct step *step, size_t most);
 void stat_cache_free(struct stat_cache *c);
 DEFINE_CLEANUP(stat_cache, struct stat_cache *, stat_cache_free);
 
@@ -25,6 +27,9 @@ DEFINE_CLEANUP(stat_cache, struct stat_cache *, stat_cache_free);
    none. */
 bool stat_cache_get(struct stat_cache *c, const struct stat *st, struct digest *out);
 void stat_cache_put(struct stat_cache *c, const struct stat *st, const struct digest *d);
+
+/* Was everything got that there is, and nothing put? */
+bool stat_cache_is_complete(const struct stat_cache *c);
 
 /* Keeps what was got and put since it was opened, unless that is what was there. */
 int stat_cache_save(struct stat_cache *c, struct store *s, struct error *err);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The jobs of steps: copying, making directories, listing files, packing. */
+/* The jobs of steps: copying, making directories, packing. */
 #include "builder/run.h"
 #include "builder/volume.h"
 
 #include "builder/copy.h"
 #include "builder/inputs.h"
 #include "builder/rootpath.h"
-#include "builder/stat_cache.h"
 #include "builder/user.h"
 #include "runtime/overlay.h"
 
@@ -205,93 +204,6 @@ int start_copy(struct execution *e, const struct lowers *below, const struct low
 int start_workdir(struct execution *e, const struct lowers *below, struct error *err)
 {
 	return start_root_work(e, below, NULL, workdir_work, err);
-}
-
-/* --- listing the files of a COPY ------------------------------------------------------------ */
-
-/* What a list job returns. What remote sources are follows, and the text if a miss is to be
-   explained. */
-struct list_result {
-	struct digest digest;
-	bool foreign, linked;
-	size_t fetched_size;
-};
-
-static int list_work(void *arg, struct buf *result, struct error *err)
-{
-	struct execution *e = arg;
-	struct build *b = e->build;
-	auto_(buf) struct buf text = BUF_INIT;
-	struct list_result l = {.foreign = false};
-	auto_(stat_cache) struct stat_cache *stats = stat_cache_open(b->store, e->step);
-	struct step_found found = {.stats = stats};
-	auto_free struct fetched *fetched = NULL;
-
-	if (step_list(b->plan, e->step, &text, &found, err) < 0)
-		return -1;
-	if (stat_cache_save(stats, b->store, err) < 0)
-		return error_add(err, "remembering what was read");
-	fetched = found.fetched;
-	l.foreign = found.foreign;
-	l.linked = found.linked;
-	if (fetched != NULL)
-		l.fetched_size = e->step->copy.source_count * sizeof(*fetched);
-	digest_of(text.data, text.length, &l.digest);
-	buf_add(result, &l, sizeof(l));
-	if (fetched != NULL)
-		buf_add(result, fetched, l.fetched_size);
-	if (b->options->explain)
-		buf_add(result, text.data, text.length);
-	/* Kept from the first build on, so that a later one can say what changed. */
-	if (!store_has(b->store, STORE_LISTS, &l.digest)) {
-		char name[RANDOM_NAME_SIZE];
-		int stage = store_stage(b->store, err);
-
-		random_name(name);
-		if (stage < 0 || replace_file(stage, name, text.data, text.length, err) < 0 ||
-		    store_publish(b->store, STORE_LISTS, &l.digest, name, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static void list_done(void *user, const struct buf *result, const struct error *err)
-{
-	struct execution *e = user;
-	struct list_result l;
-	const char *at;
-
-	e->job = NULL;
-	e->build->listing--;
-	e->list_state = LIST_READY;
-	if (err->code != ERROR_NONE) {
-		step_fail(e, err);
-		return;
-	}
-	memcpy(&l, result->data, sizeof(l));
-	e->list_digest = l.digest;
-	e->foreign = l.foreign;
-	e->linked = l.linked;
-	at = result->data + sizeof(l);
-	if (l.fetched_size > 0) {
-		e->fetched = xmalloc(l.fetched_size);
-		memcpy(e->fetched, at, l.fetched_size);
-	}
-	at += l.fetched_size;
-	buf_add(&e->list, at, result->length - sizeof(l) - l.fetched_size);
-}
-
-int start_list(struct execution *e, struct error *err)
-{
-	/* The stage must exist before the fork, or the job's own would die with it. */
-	if (store_stage(e->build->store, err) < 0)
-		return -1;
-	e->job = job_start(e->build->loop, e->step->place, list_work, e, list_done, e, err);
-	if (e->job == NULL)
-		return -1;
-	e->list_state = LIST_RUNNING;
-	e->build->listing++;
-	return 0;
 }
 
 /* --- packing ------------------------------------------------------------------------------- */

@@ -15,7 +15,8 @@ static void memo_path(const struct digest *id, char path[MEMO_PATH_SIZE])
 	snprintf(path, MEMO_PATH_SIZE, "memos/%s", digest_hex(id, hex));
 }
 
-int memo_read(struct store *s, const struct digest *id, struct buf *out, struct error *err)
+int memo_read(struct store *s, const struct digest *id, size_t most, struct buf *out,
+	      struct error *err)
 {
 	char path[MEMO_PATH_SIZE];
 	size_t start = out->length, length;
@@ -26,7 +27,7 @@ int memo_read(struct store *s, const struct digest *id, struct buf *out, struct 
 	fd = store_openat(s, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return error_set(err, ERROR_NOT_FOUND, "there is no such memo");
-	if (read_all(fd, MEMO_MAX_BYTES, out, err) < 0)
+	if (read_all(fd, most, out, err) < 0)
 		return -1;
 	length = out->length - start;
 	if (length >= sizeof(sum))

@@ -13,8 +13,10 @@
 
 enum { MEMO_MAX_BYTES = 1024 * 1024 * 1024 };
 
-/* Appends its bytes to out. ERROR_NOT_FOUND if there is none. */
-int memo_read(struct store *s, const struct digest *id, struct buf *out, struct error *err);
+/* Appends its bytes to out. ERROR_NOT_FOUND if there is none, ERROR_LIMIT if it has more than most
+   bytes, which is at most MEMO_MAX_BYTES. */
+int memo_read(struct store *s, const struct digest *id, size_t most, struct buf *out,
+	      struct error *err);
 int memo_write(struct store *s, const struct digest *id, const void *data, size_t length,
 	       struct error *err);
 
