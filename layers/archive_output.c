@@ -6,22 +6,24 @@
 
 #include <string.h>
 
-static int to_fd(void *user, const void *data, size_t length, struct error *err)
+int output_bytes(struct output_file *f, const void *data, size_t length, struct error *err)
 {
-	struct tar_output *o = user;
-
-	if (write_all(o->fd, data, length, err) < 0)
+	if (write_all(f->fd, data, length, err) < 0)
 		return error_add(err, "writing the archive");
-	o->written += length;
-	begin_writeback(o->fd, o->written, &o->begun);
+	f->written += length;
+	begin_writeback(f->fd, f->written, &f->begun);
 	return 0;
+}
+
+static int to_file(void *user, const void *data, size_t length, struct error *err)
+{
+	return output_bytes(user, data, length, err);
 }
 
 void output_begin(struct tar_output *o, int fd)
 {
-	o->fd = fd;
-	o->written = o->begun = 0;
-	o->writer = tar_writer_new(to_fd, o);
+	o->file = (struct output_file){.fd = fd};
+	o->writer = tar_writer_new(to_file, &o->file);
 }
 
 void output_release(struct tar_output *o)

@@ -85,11 +85,21 @@ int load_docker(struct store *s, const struct contents *c, struct loaded *out, s
 
 /* --- saving -------------------------------------------------------------------------------- */
 
+/* A file that is written from its start. */
+struct output_file {
+	int fd;
+	uint64_t written, begun; /* see begin_writeback() */
+};
+
+int output_bytes(struct output_file *f, const void *data, size_t length, struct error *err);
+/* The bytes of a stored blob, verified: a large one by a job, beside the writing. */
+int output_blob(struct output_file *f, struct store *s, const struct digest *digest, uint64_t size,
+		struct error *err);
+
 /* One tar on its way to a descriptor: every file 0644, every directory 0755, owner 0:0, mtime 0. */
 struct tar_output {
 	struct tar_writer *writer;
-	int fd;
-	uint64_t written, begun; /* see begin_writeback() */
+	struct output_file file;
 };
 
 void output_begin(struct tar_output *o, int fd);

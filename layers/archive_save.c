@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { PIECE = 256 * 1024, PATH_SIZE = sizeof("blobs/sha256/") + DIGEST_HEX_SIZE };
+enum { PATH_SIZE = sizeof("blobs/sha256/") + DIGEST_HEX_SIZE };
 
 /* --- documents ----------------------------------------------------------------------------- */
 
@@ -126,24 +126,19 @@ static const char *blob_path(const struct digest *d, char out[PATH_SIZE])
 	return out;
 }
 
-static int pass_blob(struct store *s, const struct save_blob *b, compress_sink *sink, void *user,
-		     struct error *err)
+static int put_blob(struct tar_output *tar, const struct save_plan *plan, const struct save_blob *b,
+		    struct error *err)
 {
-	auto_(blob_reader) struct blob_reader *r = blob_open(s, &b->digest, b->size, err);
-	auto_free char *piece = xmalloc(PIECE);
-	ssize_t n;
+	char path[PATH_SIZE];
 
-	if (r == NULL)
+	blob_path(&b->digest, path);
+	if (b->text != NULL)
+		return output_text(tar, path, b->text, err);
+	if (output_header(tar, path, b->size, err) < 0 ||
+	    tar_write_elsewhere(tar->writer, b->size, err) < 0 ||
+	    output_blob(&tar->file, plan->store, &b->digest, b->size, err) < 0)
 		return -1;
-	while ((n = blob_read(r, piece, PIECE, err)) > 0)
-		if (sink(user, piece, (size_t)n, err) < 0)
-			return -1;
-	return (int)n;
-}
-
-static int to_tar(void *user, const void *data, size_t length, struct error *err)
-{
-	return tar_write_data(user, data, length, err);
+	return tar_write_padding(tar->writer, err);
 }
 
 static int save_tar(const struct save_plan *plan, int to, struct error *err)
@@ -151,7 +146,6 @@ static int save_tar(const struct save_plan *plan, int to, struct error *err)
 	auto_(tar_output) struct tar_output tar = {.writer = NULL};
 	auto_(buf) struct buf layout = BUF_INIT;
 	auto_(buf) struct buf index = BUF_INIT;
-	char path[PATH_SIZE];
 
 	render_layout(&layout);
 	if (render_index(plan, NULL, &index, err) < 0)
@@ -161,19 +155,9 @@ static int save_tar(const struct save_plan *plan, int to, struct error *err)
 	    output_directory(&tar, "blobs", err) < 0 ||
 	    output_directory(&tar, "blobs/sha256", err) < 0)
 		return -1;
-	for (size_t i = 0; i < plan->blob_count; i++) {
-		const struct save_blob *b = &plan->blobs[i];
-
-		if (b->text != NULL) {
-			if (output_text(&tar, blob_path(&b->digest, path), b->text, err) < 0)
-				return -1;
-			continue;
-		}
-		if (output_header(&tar, blob_path(&b->digest, path), b->size, err) < 0 ||
-		    pass_blob(plan->store, b, to_tar, tar.writer, err) < 0 ||
-		    tar_write_padding(tar.writer, err) < 0)
+	for (size_t i = 0; i < plan->blob_count; i++)
+		if (put_blob(&tar, plan, &plan->blobs[i], err) < 0)
 			return -1;
-	}
 	/* Last, so that an archive that was cut short holds no image. */
 	if (output_text(&tar, "index.json", &index, err) < 0)
 		return -1;
@@ -182,15 +166,11 @@ static int save_tar(const struct save_plan *plan, int to, struct error *err)
 
 /* --- into a directory ---------------------------------------------------------------------- */
 
-static int to_file(void *user, const void *data, size_t length, struct error *err)
-{
-	return write_all(*(const int *)user, data, length, err);
-}
-
 static int put_file(const struct save_plan *plan, int blobs, const struct save_blob *b,
 		    struct error *err)
 {
 	char name[RANDOM_NAME_SIZE], hex[DIGEST_HEX_SIZE];
+	struct output_file file = {.written = 0};
 	auto_fd int fd = -1;
 	int result;
 
@@ -198,8 +178,9 @@ static int put_file(const struct save_plan *plan, int blobs, const struct save_b
 	fd = open_child(blobs, name, O_WRONLY | O_CREAT | O_EXCL, 0644, err);
 	if (fd < 0)
 		return -1;
-	result = b->text != NULL ? write_all(fd, b->text->data, b->text->length, err)
-				 : pass_blob(plan->store, b, to_file, &fd, err);
+	file.fd = fd;
+	result = b->text != NULL ? output_bytes(&file, b->text->data, b->text->length, err)
+				 : output_blob(&file, plan->store, &b->digest, b->size, err);
 	if (result == 0 && renameat(blobs, name, blobs, digest_hex(&b->digest, hex)) < 0)
 		result = error_sys(err, "blobs/sha256/%s", hex);
 	if (result < 0)

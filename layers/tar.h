@@ -58,6 +58,9 @@ int tar_write_entry(struct tar_writer *w, const struct tar_entry *entry, struct 
 int tar_write_content(struct tar_writer *w, int fd, uint64_t size, struct error *err);
 /* Content that comes in pieces, altogether the size of the entry, and then the padding. */
 int tar_write_data(struct tar_writer *w, const void *data, size_t length, struct error *err);
+/* Content that the caller itself brings to where the sink's bytes go: what there is so far is
+   passed to the sink, and size bytes are counted. */
+int tar_write_elsewhere(struct tar_writer *w, uint64_t size, struct error *err);
 int tar_write_padding(struct tar_writer *w, struct error *err);
 int tar_writer_finish(struct tar_writer *w, struct error *err);
 uint64_t tar_writer_size(const struct tar_writer *w); /* bytes written so far */

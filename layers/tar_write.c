@@ -303,6 +303,12 @@ int tar_write_data(struct tar_writer *w, const void *data, size_t length, struct
 	return add(w, data, length, err);
 }
 
+int tar_write_elsewhere(struct tar_writer *w, uint64_t size, struct error *err)
+{
+	w->size += size;
+	return flush(w, err);
+}
+
 int tar_write_padding(struct tar_writer *w, struct error *err)
 {
 	return pad(w, err);

@@ -54,6 +54,32 @@ load trees
 	says "is a directory"
 }
 
+@test "a large layer is verified while it is written" {
+	local big
+	mkdir "$CTX/d"
+	head -c 20000000 /dev/urandom >"$CTX/d/f"
+	printf 'FROM scratch\nCOPY d /d\n' | dockerfile
+	build
+	big=$(layer_digests t)
+	varve save -o "$T/big.tar" t
+	same "$(tar -xOf "$T/big.tar" "blobs/sha256/${big#sha256:}" | sha256sum | cut -d' ' -f1)" "${big#sha256:}"
+	same "$(varve save t | sha256sum)" "$(sha256sum <"$T/big.tar")"
+	varve save -o "$T/big/" t
+	cmp "$T/big/blobs/sha256/${big#sha256:}" "$(blob "$big")"
+	DAMAGED=yes
+	chmod u+w "$(blob "$big")"
+	printf XYZ | dd of="$(blob "$big")" bs=1 seek=19000000 conv=notrunc status=none
+	run -5 varve save -o "$T/new.tar" t
+	says "$big holds content of sha256:"
+	run -5 varve save -o "$T/new/" t
+	says "$big holds content of sha256:"
+	same "$(find "$T/new/blobs" -size +10000k)" ""
+	truncate -s 18000000 "$(blob "$big")"
+	run -5 varve save -o "$T/new.tar" t
+	says "$big has 18000000 bytes"
+	[ ! -e "$T/new.tar" ]
+}
+
 @test "load says when a name moves, and leaves nothing of what is broken" {
 	small_image a >/dev/null
 	varve save -o "$T/first.tar" a
