@@ -159,11 +159,13 @@ static void watch_grace(struct build *b)
 }
 
 /* How long nothing needs to be looked at, in milliseconds; -1: for ever. */
-static int rest(const struct build *b)
+static int rest(const struct build *b, uint64_t packing)
 {
 	enum { GRACE_POLL_MS = 100 };
 	int wanted = event_idle(b->options->sink);
 
+	if (packing != PACK_NOTHING && (wanted < 0 || packing / 1000 < (uint64_t)wanted))
+		wanted = (int)(packing / 1000) + 1;
 	if (b->interrupts > 0 && (wanted < 0 || wanted > GRACE_POLL_MS))
 		return GRACE_POLL_MS;
 	return wanted;
@@ -199,12 +201,13 @@ static int run_loop(struct build *b, struct error *err)
 	    loop_watch(b->loop, b->options->interrupt, interrupted, b, err) < 0)
 		return -1;
 	for (;;) {
-		schedule(b);
+		uint64_t packing = schedule(b);
+
 		/* Only now: a next step that could start has started. */
 		reap_leaving(b);
 		if (is_over(b))
 			break;
-		if (loop_step(b->loop, rest(b), err) < 0)
+		if (loop_step(b->loop, rest(b, packing), err) < 0)
 			return -1;
 		watch_grace(b);
 	}

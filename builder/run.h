@@ -40,7 +40,7 @@ struct execution {
 	enum step_state state;
 	bool cached, announced;
 	bool same; /* it ran, and did what another step had done before: that one's layer */
-	uint64_t started;
+	uint64_t started, sealed;
 	struct digest parent, key;
 	struct record inputs; /* of the key */
 	bool have_key;
@@ -60,8 +60,8 @@ struct execution {
 	char name[RANDOM_NAME_SIZE]; /* of its directory in the stage */
 	int upper;                   /* its fs directory; valid until the build ends */
 	int lock;
-	struct root_facts *facts; /* of a RUN that has started; the next one may take them */
-	struct spare {            /* made while the step before runs, and not yet in use */
+	struct root_facts *facts;    /* of a RUN that has started; the next one may take them */
+	struct spare {               /* made while the step before runs, and not yet in use */
 		struct sandbox *box; /* has yet to get its root */
 		char name[RANDOM_NAME_SIZE];
 		int upper, work;
@@ -80,7 +80,7 @@ struct build {
 	struct loop *loop;
 	struct execution *steps;   /* steps[number - 1] */
 	struct unpacker *unpacker; /* the trees of stored layers that serve as lowers */
-	struct sandbox **leaving; /* finished, being torn down */
+	struct sandbox **leaving;  /* finished, being torn down */
 	size_t leaving_count;
 	int netns;                /* of steps without a network, made for the first of them; -1 */
 	int etc[ETC_FILES];       /* as the sandbox sees them */
@@ -101,7 +101,8 @@ struct build {
 };
 
 /* --- schedule.c ---------------------------------------------------------------------------- */
-void schedule(struct build *b);
+/* Returns in how many microseconds it must be called again, or PACK_NOTHING. */
+uint64_t schedule(struct build *b);
 /* Remembers the first failure of a build and stops the rest. */
 void build_fail(struct build *b, const struct error *err);
 /* After a failure or an interruption nothing is begun any more; what is sealed is still packed. */
@@ -147,12 +148,7 @@ int start_copy(struct execution *e, const struct lowers *below, const struct low
 int start_workdir(struct execution *e, const struct lowers *below, struct error *err);
 /* After a RUN with --volume-writes=discard. */
 int start_discard(struct execution *e, const struct lowers *below, struct error *err);
-/* 1: packing; 0: not yet, a tree below is being unpacked; -1: err. Ends in step_packed(). */
-int start_pack(struct execution *e, struct error *err);
 
-/* --- list.c -------------------------------------------------------------------------------- */
-/* The list may be there already when it returns: see e->list_state. */
-int start_list(struct execution *e, struct error *err);
 /* A hit whose layer is there only in another compression. */
 int start_transcode(struct execution *e, struct error *err);
 /* The directories of the writable layer: makes them, makes them ahead. */
@@ -161,6 +157,10 @@ int make_spare_upper(struct execution *e, struct error *err);
 
 /* Of a step that will not run, or not so. */
 void spare_drop(struct execution *e);
+
+/* --- list.c -------------------------------------------------------------------------------- */
+/* The list may be there already when it returns: see e->list_state. */
+int start_list(struct execution *e, struct error *err);
 
 /* --- etc.c --------------------------------------------------------------------------------- */
 /* Makes hosts, hostname and resolv.conf, once. */
@@ -184,6 +184,14 @@ void step_output_end(struct execution *e);
 /* --- order.c ------------------------------------------------------------------------------- */
 /* Fills b->order: those with the longest chain of steps behind them first. */
 void order_steps(struct build *b);
+
+/* --- packing.c ----------------------------------------------------------------------------- */
+#define PACK_NOTHING UINT64_MAX
+/* Starts to pack what is sealed; ends in step_packed() or step_fail(). Returns in how many
+   microseconds it is to be called again although nothing has happened. */
+uint64_t pack_sealed(struct build *b);
+/* Is nothing below it looked at? */
+bool is_linked(const struct step *s);
 
 /* --- direct.c ------------------------------------------------------------------------------ */
 /* A copy whose result nobody mounts is packed from where its files are: sets e->graft if it can be.

@@ -115,9 +115,10 @@ static const char *cutoff_text(const struct execution *e)
 
 void step_seal(struct execution *e)
 {
+	e->sealed = loop_now();
 	step_event(e, (struct event){.kind = EVENT_STEP_DONE,
 				     .text = cutoff_text(e),
-				     .duration = loop_now() - e->started});
+				     .duration = e->sealed - e->started});
 	set_state(e, STEP_SEALED);
 }
 
@@ -434,22 +435,7 @@ static int advance(struct execution *e, struct error *err)
 	return 0;
 }
 
-/* After everything else: the next steps do not wait for it. */
-static void pack_sealed(struct build *b)
-{
-	for (size_t i = 0; i < b->plan->step_count && b->packing < b->jobs; i++) {
-		struct execution *e = b->order[i];
-		struct error err = ERROR_INIT;
-		int status = e->state == STEP_SEALED && !e->same ? start_pack(e, &err) : 0;
-
-		if (status < 0)
-			step_fail(e, &err);
-		if (status > 0)
-			e->state = STEP_PACKING;
-	}
-}
-
-void schedule(struct build *b)
+uint64_t schedule(struct build *b)
 {
 	bool again;
 
@@ -468,5 +454,6 @@ void schedule(struct build *b)
 			again = again || status > 0;
 		}
 	} while (again);
-	pack_sealed(b);
+	/* After everything else: the next steps do not wait for it. */
+	return pack_sealed(b);
 }

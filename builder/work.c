@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The jobs of steps: copying, making directories, packing. */
+/* The jobs of steps: copying, making directories, transcoding. */
 #include "builder/run.h"
 #include "builder/volume.h"
 
@@ -63,14 +63,14 @@ int make_upper(struct execution *e, const struct lowers *below, int *work, struc
 
 /* --- copying ------------------------------------------------------------------------------- */
 
-/* What a copy job inherits; the lists live until the fork. */
+/* What such a job inherits; the lists live until the fork. */
 struct root_work {
 	struct execution *e;
 	const struct lowers *below, *source;
 	int work;
 };
 
-static bool is_linked(const struct step *s)
+bool is_linked(const struct step *s)
 {
 	return s->kind == STEP_COPY && s->copy.link;
 }
@@ -206,106 +206,12 @@ int start_workdir(struct execution *e, const struct lowers *below, struct error 
 	return start_root_work(e, below, NULL, workdir_work, err);
 }
 
-/* --- packing ------------------------------------------------------------------------------- */
-
-struct pack_work {
-	struct execution *e;
-	struct lowers below;
-};
-
-static int pack(struct execution *e, const struct lowers *below, struct outcome *o,
-		struct error *err)
-{
-	struct build *b = e->build;
-	struct stack stack = lowers_stack(b, below);
-	struct lowers with_upper = {.fd = NULL};
-	struct volume_watch *watch;
-	struct pack_options options = {
-		.below = stack,
-		.compression = b->options->compression,
-		.epoch = b->plan->epoch,
-		.visit = volume_watch_visit,
-	};
-	int status;
-
-	with_upper.fd = xcalloc(below->count + 1, sizeof(int));
-	with_upper.fd[0] = e->upper;
-	if (below->count > 0)
-		memcpy(with_upper.fd + 1, below->fd, below->count * sizeof(int));
-	with_upper.count = below->count + 1;
-	stack = lowers_stack(b, &with_upper);
-	if (is_linked(e->step))
-		options.below.count = 0;
-	watch = volume_watch_new(e->step, &stack);
-	options.user = watch;
-	status = e->graft != NULL ? direct_pack(e, &options, &o->layer, err)
-				  : layer_pack(e->upper, b->store, &options, &o->layer, err);
-	volume_watch_finish(watch, o);
-	lowers_release(&with_upper);
-	return status;
-}
-
-static int pack_run(void *arg, struct buf *result, struct error *err)
-{
-	struct pack_work *w = arg;
-	struct execution *e = w->e;
-	struct build *b = e->build;
-	auto_(outcome) struct outcome o = {.id = e->outcome.id, .created = (int64_t)time(NULL)};
-
-	job_step_back();
-	if (b->plan->epoch >= 0)
-		o.created = b->plan->epoch;
-	if (pack(e, &w->below, &o, err) < 0)
-		return e->graft != NULL ? -1 : error_add(err, "packing the layer");
-	if (cache_put(b->store, &e->key, &e->inputs, e->step->insn->original,
-		      e->list_state == LIST_READY ? &e->list_digest : NULL, &o, err) < 0)
-		return error_add(err, "recording the step");
-	if (cutoff_remember(e, err) < 0)
-		return error_add(err, "recording the step");
-	outcome_write(&o, result);
-	return 0;
-}
-
-static void pack_done(void *user, const struct buf *result, const struct error *err)
-{
-	struct execution *e = user;
-	struct error failed = *err;
-
-	e->job = NULL;
-	e->build->packing--;
-	if (failed.code == ERROR_NONE)
-		outcome_read(result, &e->outcome, &failed);
-	if (failed.code != ERROR_NONE)
-		step_fail(e, &failed);
-	else
-		step_packed(e);
-	/* It holds a part of the layer; who wants all of it unpacks the blob. */
-	if (e->graft != NULL)
-		cleanup_fd(&e->upper);
-}
-
-int start_pack(struct execution *e, struct error *err)
-{
-	struct pack_work w = {.e = e};
-	auto_(lowers) struct lowers below = {.fd = NULL};
-	int ready = trees_below(e->build, e->step, &below, err);
-
-	if (ready <= 0)
-		return ready;
-	w.below = below;
-	e->job = job_start(e->build->loop, e->step->place, pack_run, &w, pack_done, e, err);
-	if (e->job == NULL)
-		return -1;
-	e->build->packing++;
-	return 1;
-}
-
 /* --- discarding ---------------------------------------------------------------------------- */
 
 static int discard_work(void *arg, struct buf *result, struct error *err)
 {
-	struct pack_work *w = arg;
-	struct stack below = lowers_stack(w->e->build, &w->below);
+	struct root_work *w = arg;
+	struct stack below = lowers_stack(w->e->build, w->below);
 
 	(void)result;
 	return volume_discard(w->e->step, &below, w->e->upper, err);
@@ -313,7 +219,7 @@ static int discard_work(void *arg, struct buf *result, struct error *err)
 
 int start_discard(struct execution *e, const struct lowers *below, struct error *err)
 {
-	struct pack_work w = {.e = e, .below = *below};
+	struct root_work w = {.e = e, .below = below};
 
 	e->job = job_start(e->build->loop, e->step->place, discard_work, &w, root_done, e, err);
 	return e->job != NULL ? 0 : -1;

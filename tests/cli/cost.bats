@@ -131,8 +131,8 @@ d/f3"
 	RUN echo >/second
 	X
 	traced setpriority --no-cache
-	same "$(cut -d')' -f1 "$T"/trace/* | sort | uniq -c | xargs)" \
-		"2 setpriority(PRIO_PROCESS, 0, $(($(nice) + 5))"
+	same "$(cut -d')' -f1 "$T"/trace/* | sort -u)" \
+		"setpriority(PRIO_PROCESS, 0, $(($(nice) + 5))"
 	flatten t "$T/root"
 	same "$(cat "$T/root/own")" "$(nice)"
 }
