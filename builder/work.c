@@ -4,7 +4,6 @@
 #include "builder/volume.h"
 
 #include "builder/copy.h"
-#include "builder/inputs.h"
 #include "builder/rootpath.h"
 #include "builder/user.h"
 #include "runtime/overlay.h"
