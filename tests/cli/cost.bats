@@ -3,6 +3,9 @@
 # What a build costs, counted rather than timed: processes, mounts, and bytes of the context.
 load helpers
 
+# Looking for leaks at the end of a sanitized program takes a process, which is not one of the build's.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
 # Every kind of step: programs, copies from the context and from stages, directories, mounts.
 all_steps() {
 	base
