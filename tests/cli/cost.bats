@@ -139,3 +139,21 @@ d/f3"
 	flatten t "$T/root"
 	same "$(cat "$T/root/own")" "$(nice)"
 }
+
+# How many megabytes a build asks the kernel to begin writing to the disk.
+begun() {
+	traced sync_file_range "$@"
+	cat "$T"/trace/* | awk -F', ' '/SYNC_FILE_RANGE_WRITE/ { sum += $3 } END { print sum / 1048576 }'
+}
+
+@test "a large layer and its archive begin to reach the disk before they are synced" {
+	need strace
+	mkdir "$CTX/d"
+	head -c 20000000 /dev/urandom >"$CTX/d/f"
+	printf 'FROM scratch\nCOPY d /d\n' | dockerfile
+	same "$(begun --no-cache)" 16
+	same "$(begun --no-cache -o "type=oci,dest=$T/out.tar")" 32
+	same "$(begun --no-cache --durability=fast)" 0
+	rm -r "$CTX/d" && mkdir "$CTX/d" && echo small >"$CTX/d/f"
+	same "$(begun --no-cache -o "type=oci,dest=$T/out.tar")" 0
+}
