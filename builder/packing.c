@@ -59,6 +59,23 @@ static int pack(struct execution *e, const struct lowers *below, struct outcome 
 	return status;
 }
 
+/* What the overlay left in its work directory, which the sync at the end would write to the disk
+   for nothing. Anything else in there goes with the stage. */
+static void drop_work(const struct execution *e)
+{
+	static const char *const made[] = {"/work/incompat/volatile/dirty",
+					   "/work/incompat/volatile", "/work/incompat", "/work",
+					   ""};
+	struct error ignored = ERROR_INIT;
+	int stage = store_stage(e->build->store, &ignored);
+
+	for (size_t i = 0; stage >= 0 && i < sizeof(made) / sizeof(*made); i++) {
+		auto_free char *path = xprintf("%s.work%s", e->name, made[i]);
+
+		unlinkat(stage, path, i == 0 ? 0 : AT_REMOVEDIR);
+	}
+}
+
 static int pack_one(struct execution *e, const struct lowers *below, struct buf *result,
 		    struct error *err)
 {
@@ -74,6 +91,7 @@ static int pack_one(struct execution *e, const struct lowers *below, struct buf 
 		return error_add(err, "recording the step");
 	if (cutoff_remember(e, err) < 0)
 		return error_add(err, "recording the step");
+	drop_work(e);
 	outcome_write(&o, result);
 	return 0;
 }

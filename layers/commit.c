@@ -162,6 +162,17 @@ static int publish_all(struct store *s, const struct frozen *f, struct error *er
 			return -1;
 	}
 	drop_empty(s);
+	return 0;
+}
+
+/* Last of all, so that the journal is written once for all the names. It keeps their order: none is
+   on the disk before what it leads to. */
+static int sync_areas(struct store *s, const struct frozen *f, struct error *err)
+{
+	bool touched[AREA_COUNT] = {false};
+
+	for (size_t i = 0; i < f->count; i++)
+		touched[f->item[i].area] = true;
 	for (int a = 0; a < AREA_COUNT; a++) {
 		auto_fd int fd = -1;
 
@@ -258,7 +269,8 @@ static int check_whole(struct store *s, const struct new_refs *n, struct error *
 }
 
 /* Everything that needs space is written before the first name changes. */
-static int set_refs(struct store *s, const struct new_refs *n, struct error *err)
+static int set_refs(struct store *s, const struct frozen *f, const struct new_refs *n,
+		    struct error *err)
 {
 	char path[sizeof("refs/") + REF_NAME_SIZE], file[REF_NAME_SIZE], index[RANDOM_NAME_SIZE];
 	auto_(buf) struct buf text = BUF_INIT;
@@ -279,7 +291,7 @@ static int set_refs(struct store *s, const struct new_refs *n, struct error *err
 	}
 	if (!same && renameat(s->stage, index, s->root, "index.json") < 0)
 		return error_sys(err, "replacing index.json of the store");
-	return refs_sync(s, lock, err);
+	return sync_areas(s, f, err) < 0 ? -1 : refs_sync(s, lock, err);
 }
 
 static int make_durable(struct store *s, const struct frozen *f, struct error *err)
@@ -311,5 +323,5 @@ int store_commit(struct store *s, const struct ref *refs, size_t count, struct e
 		return 0;
 	if (make_durable(s, &frozen, err) < 0 || check_whole(s, &new, err) < 0)
 		return -1;
-	return set_refs(s, &new, err);
+	return set_refs(s, &frozen, &new, err);
 }
