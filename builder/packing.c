@@ -91,6 +91,8 @@ static int pack_one(struct execution *e, const struct lowers *below, struct buf 
 		return error_add(err, "recording the step");
 	if (cutoff_remember(e, err) < 0)
 		return error_add(err, "recording the step");
+	if (!o.layer.empty && e->graft == NULL && store_measure_tree(b->store, e->name, err) < 0)
+		return error_add(err, "measuring the layer");
 	drop_work(e);
 	outcome_write(&o, result);
 	return 0;
@@ -229,12 +231,11 @@ static bool is_quick(const struct execution *e)
 }
 
 /* How long the quick steps may still wait for others, in microseconds. */
-static uint64_t patience(const struct build *b, size_t count, uint64_t oldest)
+static uint64_t patience(size_t count, bool more, uint64_t oldest)
 {
 	uint64_t waited = loop_now() - oldest;
 
-	return count >= BATCH_STEPS || b->running == 0 || waited >= GATHER_US ? 0
-									      : GATHER_US - waited;
+	return count >= BATCH_STEPS || !more || waited >= GATHER_US ? 0 : GATHER_US - waited;
 }
 
 uint64_t pack_sealed(struct build *b)
@@ -242,10 +243,12 @@ uint64_t pack_sealed(struct build *b)
 	struct execution *quick[BATCH_STEPS];
 	size_t count = 0;
 	uint64_t oldest = 0, wait;
+	bool more = false; /* will a step begin that could be packed with them? */
 
 	for (size_t i = 0; i < b->plan->step_count && b->packing < b->jobs; i++) {
 		struct execution *e = b->order[i];
 
+		more = more || (e->state < STEP_RUNNING && !is_stopping(b));
 		if (!is_waiting(e) || (is_quick(e) && count == BATCH_STEPS))
 			continue;
 		if (!is_quick(e)) {
@@ -258,7 +261,7 @@ uint64_t pack_sealed(struct build *b)
 	}
 	if (count == 0 || b->packing >= b->jobs)
 		return PACK_NOTHING;
-	wait = patience(b, count, oldest);
+	wait = patience(count, more, oldest);
 	if (wait > 0)
 		return wait;
 	start(b, quick, count);

@@ -240,6 +240,11 @@ static int place(struct store *s, enum store_area area, const struct digest *id,
 	}
 }
 
+int store_measure_tree(struct store *s, const char *stage_name, struct error *err)
+{
+	return store_stage(s, err) < 0 ? -1 : tree_seal(s->stage, stage_name, err);
+}
+
 int store_publish(struct store *s, enum store_area area, const struct digest *id,
 		  const char *stage_name, struct error *err)
 {

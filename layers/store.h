@@ -88,6 +88,8 @@ bool store_has(struct store *s, enum store_area area, const struct digest *id);
    is a directory with fs and perhaps meta, which is written if it is missing. Not for records. */
 int store_publish(struct store *s, enum store_area area, const struct digest *id,
 		  const char *stage_name, struct error *err);
+/* Measures a tree in the stage and writes its meta already now: a walk over all of it. */
+int store_measure_tree(struct store *s, const char *stage_name, struct error *err);
 
 /* Records (STORE_CACHE, STORE_LAYERS). Reading a missing or damaged one is ERROR_NOT_FOUND. Writing
    replaces atomically and pins; an equal record only gets a new mtime. kind as in record.h. */
