@@ -278,8 +278,12 @@ static int list_source(struct lister *l, const struct walk_options *tree,
 int copy_list(const struct copy_options *o, struct buf *out, struct error *err)
 {
 	auto_(ignore) struct ignore *exclude = NULL;
-	struct walk_options tree = {
-		.root = o->source, .ignore = o->ignore, .parents = o->spec->parents};
+	/* What is known must be little, and is looked at by a process that may have no threads. */
+	auto_(scout) struct scout *scout = o->known_only ? NULL : scout_new();
+	struct walk_options tree = {.root = o->source,
+				    .ignore = o->ignore,
+				    .parents = o->spec->parents,
+				    .scout = scout};
 	struct lister l = {.o = o, .out = out};
 	int status = copy_excludes(o->spec, &exclude, err);
 

@@ -9,7 +9,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 
-enum { WALK_MAX_DEPTH = 256 };
+enum { WALK_MAX_DEPTH = 256, AHEAD = 8 /* directories that the scout is sent to at a time */ };
 
 /* A directory that the walk is in. */
 struct frame {
@@ -89,14 +89,31 @@ static int reach(struct walker *w, struct frame *f, struct error *err)
 	return w->visit(w->user, &f->entry, false, err);
 }
 
-static int walk_directory(struct walker *w, struct frame *f, int dir, int depth, struct error *err);
+static int walk_directory(struct walker *w, struct frame *f, struct scouted *found, int depth,
+			  struct error *err);
+
+/* Opens and lists the directory, unless the scout did. */
+static int look(struct walker *w, const struct walk_entry *entry, struct errand *errand,
+		struct scouted *out, struct error *err)
+{
+	if (errand != NULL && scout_take(w->o->scout, errand, out))
+		return 0;
+	out->fd = open_child(entry->dir, entry->name, O_RDONLY | O_DIRECTORY, 0, err);
+	if (out->fd < 0)
+		return error_add(err, "%s", entry->path);
+	if (listing_read(out->fd, &out->entries, err) < 0)
+		return -1;
+	listing_sort(&out->entries);
+	return 0;
+}
 
 static int walk_below(struct walker *w, struct frame *above, const struct walk_entry *entry,
-		      bool taken, const bool *said, int depth, struct error *err)
+		      bool taken, const bool *said, struct errand **errand, int depth,
+		      struct error *err)
 {
 	size_t first = ignore_count(w->o->ignore), second = first + ignore_count(w->o->exclude);
 	struct frame f = {.above = above, .entry = *entry};
-	auto_fd int child = -1;
+	auto_(scouted) struct scouted found = SCOUTED_INIT;
 
 	f.ignored = said;
 	f.excluded = said + first;
@@ -104,21 +121,22 @@ static int walk_below(struct walker *w, struct frame *above, const struct walk_e
 	if (depth >= WALK_MAX_DEPTH)
 		return error_set(err, ERROR_LIMIT, "%s: more than %d directories deep", entry->path,
 				 WALK_MAX_DEPTH);
-	child = open_child(entry->dir, entry->name, O_RDONLY | O_DIRECTORY, 0, err);
-	if (child < 0)
-		return error_add(err, "%s", entry->path);
+	if (look(w, entry, steal(*errand), &found, err) < 0)
+		return -1;
 	if (taken && reach(w, above, err) < 0)
 		return -1;
 	f.visited = taken;
 	if (taken && w->visit(w->user, &f.entry, false, err) < 0)
 		return -1;
-	if (walk_directory(w, &f, child, depth + 1, err) < 0)
+	if (walk_directory(w, &f, &found, depth + 1, err) < 0)
 		return -1;
 	return f.visited ? w->visit(w->user, &f.entry, true, err) : 0;
 }
 
+/* known is what the scout saw of it, or NULL. The errand is taken if there is something to take. */
 static int walk_entry(struct walker *w, struct frame *above, int dir, const struct listed *item,
-		      const char *path, int depth, struct error *err)
+		      const struct stat *known, const char *path, struct errand **errand, int depth,
+		      struct error *err)
 {
 	struct walk_entry entry = {.dir = dir, .name = item->name, .path = path};
 	bool may_be_directory = item->type == DT_DIR || item->type == DT_UNKNOWN;
@@ -129,10 +147,12 @@ static int walk_entry(struct walker *w, struct frame *above, int dir, const stru
 
 	if (verdict == LEFT_OUT || (verdict == MAY_LEAD && !may_be_directory))
 		return 0;
-	if (fstatat(dir, item->name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (known != NULL && known->st_nlink > 0)
+		entry.st = *known;
+	else if (fstatat(dir, item->name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(err, "%s", path);
 	if (S_ISDIR(entry.st.st_mode) && may_be_directory)
-		return walk_below(w, above, &entry, verdict == TAKEN, said, depth, err);
+		return walk_below(w, above, &entry, verdict == TAKEN, said, errand, depth, err);
 	if (S_ISDIR(entry.st.st_mode))
 		return error_set(err, ERROR_IO, "%s changed while it was read", path);
 	if (verdict != TAKEN)
@@ -142,20 +162,71 @@ static int walk_entry(struct walker *w, struct frame *above, int dir, const stru
 	return w->visit(w->user, &entry, false, err);
 }
 
-static int walk_directory(struct walker *w, struct frame *f, int dir, int depth, struct error *err)
+/* The scout on its way through one directory, in front of the walk. */
+struct outing {
+	struct errand **errands; /* one an entry; NULL: nobody was sent there, or is back */
+	size_t next, out;        /* the first entry that was not looked at; how many are out */
+};
+
+static void send_ahead(struct walker *w, const struct frame *f, const struct scouted *found,
+		       size_t at, struct outing *o)
 {
-	auto_(listing) struct listing entries = LISTING_INIT;
+	const struct listing *entries = &found->entries;
 
-	if (listing_read(dir, &entries, err) < 0)
-		return -1;
-	listing_sort(&entries);
-	for (size_t i = 0; i < entries.count; i++) {
-		auto_free char *below = walk_join(f->entry.path, entries.item[i].name);
+	if (w->o->scout == NULL)
+		return;
+	if (o->errands == NULL)
+		o->errands = xcalloc(entries->count + 1, sizeof(struct errand *));
+	for (o->next = o->next > at ? o->next : at + 1; o->next < entries->count && o->out < AHEAD;
+	     o->next++) {
+		const struct listed *item = &entries->item[o->next];
+		auto_free char *path = NULL;
 
-		if (walk_entry(w, f, dir, &entries.item[i], below, depth, err) < 0)
-			return -1;
+		if (item->type != DT_DIR)
+			continue;
+		path = walk_join(f->entry.path, item->name);
+		if (judge(w, f, path, NULL) == LEFT_OUT)
+			continue;
+		o->errands[o->next] = scout_ask(w->o->scout, found->fd, item->name);
+		o->out++;
 	}
-	return 0;
+}
+
+static void call_back(struct walker *w, struct outing *o, struct errand **errand)
+{
+	auto_(scouted) struct scouted unused = SCOUTED_INIT;
+
+	o->out--;
+	if (*errand != NULL)
+		scout_take(w->o->scout, steal(*errand), &unused);
+}
+
+static int walk_directory(struct walker *w, struct frame *f, struct scouted *found, int depth,
+			  struct error *err)
+{
+	const struct listing *entries = &found->entries;
+	struct outing o = {NULL, 0, 0};
+	int status = 0;
+
+	for (size_t i = 0; i < entries->count && status == 0; i++) {
+		auto_free char *below = walk_join(f->entry.path, entries->item[i].name);
+		struct errand *errand = o.errands != NULL ? o.errands[i] : NULL;
+		bool was_sent = errand != NULL;
+
+		send_ahead(w, f, found, i, &o);
+		status = walk_entry(w, f, found->fd, &entries->item[i],
+				    found->stats != NULL ? &found->stats[i] : NULL, below, &errand,
+				    depth, err);
+		if (was_sent)
+			call_back(w, &o, &errand);
+		if (o.errands != NULL)
+			o.errands[i] = NULL;
+	}
+	for (size_t i = 0; o.out > 0; i++)
+		if (o.errands[i] != NULL)
+			call_back(w, &o, &o.errands[i]);
+	free(o.errands);
+	return status;
 }
 
 /* Splits the resolved source into the directory that holds it and its name there. */
@@ -200,10 +271,12 @@ static int walk_root(struct walker *w, const struct stat *st, struct error *err)
 	struct frame top = {.entry = {.name = ".", .path = "", .st = *st}, .visited = true};
 	auto_free char *part = xstrdup(w->source);
 	auto_free bool *said = xcalloc(ignore_count(w->o->ignore) + 1, sizeof(*said));
-	auto_fd int dir = open_in(w->o->root, path, O_RDONLY | O_DIRECTORY, 0, err);
+	auto_(scouted) struct scouted found = SCOUTED_INIT;
 
-	if (dir < 0)
+	found.fd = open_in(w->o->root, path, O_RDONLY | O_DIRECTORY, 0, err);
+	if (found.fd < 0 || listing_read(found.fd, &found.entries, err) < 0)
 		return -1;
+	listing_sort(&found.entries);
 	/* What the ignore file says about the source counts for everything in it. */
 	for (char *end = part; *end != '\0';) {
 		char cut;
@@ -215,9 +288,9 @@ static int walk_root(struct walker *w, const struct stat *st, struct error *err)
 		top.ignored = said;
 		*end = cut;
 	}
-	top.entry.dir = dir;
+	top.entry.dir = found.fd;
 	if (w->visit(w->user, &top.entry, false, err) < 0 ||
-	    walk_directory(w, &top, dir, 0, err) < 0)
+	    walk_directory(w, &top, &found, 0, err) < 0)
 		return -1;
 	return w->visit(w->user, &top.entry, true, err);
 }

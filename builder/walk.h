@@ -6,6 +6,7 @@
 #define BUILDER_WALK_H
 
 #include "builder/ignore.h"
+#include "builder/scout.h"
 #include "common/buf.h"
 #include "common/error.h"
 
@@ -28,6 +29,7 @@ struct walk_options {
 	/* Sources are "DIRECTORY/./PATTERN": only what the pattern, which may hold "**", matches
 	   below the directory is visited, and the directories on the way to it. */
 	bool parents;
+	struct scout *scout; /* reads ahead; or NULL */
 };
 
 /* Called parents first, entries of a directory sorted bytewise; for a directory once more with
